@@ -66,12 +66,12 @@ function spanOf(span: unknown, service: string, now: number): SpanData | undefin
   const endMs = timeOf(member(span, 'endTimeUnixNano'), now)
   if (traceId === '' || spanId === '' || startMs === undefined || endMs === undefined) return undefined
   const { 'error.type': errorType, ...attributes } = attributesOf(span)
-  const kind = Object.entries(spanKinds).find(([, number]) => number === member(span, 'kind'))?.[0]
+  const kind = member(span, 'kind')
   const hasFailed = member(member(span, 'status'), 'code') === 2
   return {
     ...{ traceId, spanId, parentId: idOf(member(span, 'parentSpanId'), 16), service },
     name: text(member(span, 'name'), nameLengthMax) || 'unnamed',
-    kind: kindNames.find((name) => name === kind) ?? 'internal',
+    kind: kindNames.find((name) => spanKinds[name] === kind) ?? 'internal',
     startMs,
     durationMs: Math.min(Math.max(wholeMicroseconds(endMs - startMs), 0), durationMax),
     error: hasFailed ? text(errorType, textLengthMax) || '_OTHER' : '',

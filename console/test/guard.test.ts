@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { ObservedService } from '@quintet/console/parts'
+import { observed } from './observed.ts'
 import { openConsole, ownFields, token } from './world.ts'
 
 /** Who may send what, on every operation that the OpenAPI document of the console has. */
 
 const service: ObservedService = {
-  name: 'guid',
-  title: 'a GUID registry',
-  url: () => 'http://127.0.0.1:9',
-  metricsUrl: () => 'http://127.0.0.1:9/metrics',
-  readinessUrl: () => 'http://127.0.0.1:9/health/ready',
+  ...observed('guid', 'http://127.0.0.1:9'),
   readiness: async () => ({ status: 'ready' }),
-  settings: () => [],
-  storage: () => [],
-  migrationsPending: async () => [],
-  examine: async () => [],
-  control: undefined,
 }
 const services = [service]
 const open = openConsole({ after }, {}, { services })

@@ -4,6 +4,7 @@ import { until } from '@quintet/chassis/testing'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { Value } from 'typebox/value'
 import { Series, ServiceDetail, SystemMap } from '../src/wire/index.ts'
+import { observed } from './observed.ts'
 import { listenAs } from './scraping-world.ts'
 import { openConsole } from './world.ts'
 
@@ -15,18 +16,9 @@ test('The console scrapes a service from its start on, and shows it on the map, 
     {
       services: [
         {
-          ...{
-            name: 'guid',
-            title: 'a GUID registry',
-            url: () => new URL(url).origin,
-            metricsUrl: () => url,
-          },
-          readinessUrl: () => new URL('/health/ready', url).href,
-          settings: () => [],
+          ...observed('guid', new URL(url).origin),
+          metricsUrl: () => url,
           storage: () => [{ setting: 'GUID_DATABASE_URL', shown: 'postgres://db/guid_db' }],
-          migrationsPending: async () => [],
-          examine: async () => [],
-          control: undefined,
         },
       ],
     },

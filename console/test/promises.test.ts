@@ -12,6 +12,7 @@ import { listenOn } from '@quintet/chassis/testing/sockets'
 import type { History, ObservedService } from '../src/parts.ts'
 import { addPromises } from '../src/promises.ts'
 import type { PromiseCheck } from '../src/wire/index.ts'
+import { observed } from './observed.ts'
 
 const logger = createLogger({ service: 'console', level: 'silent' })
 
@@ -33,19 +34,7 @@ async function world(t: TestContext, given: Partial<ObservedService> = {}, pollM
       events.push(`${at} ${kind} ${service}: ${text}`)
     },
   }
-  const service: ObservedService = {
-    name: 'guid',
-    title: 'a GUID registry',
-    url: () => url,
-    metricsUrl: () => `${url}/metrics`,
-    readinessUrl: () => `${url}/health/ready`,
-    settings: () => [],
-    storage: () => [],
-    migrationsPending: async () => [],
-    examine: async () => [],
-    control: undefined,
-    ...given,
-  }
+  const service: ObservedService = { ...observed('guid', url), ...given }
   const app = await createApp({
     ...{ name: 'console', title: 'Console', description: 'Promises.', logger, checkResponses: true },
   })

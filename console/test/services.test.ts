@@ -12,23 +12,13 @@ import { createHistory } from '../src/history.ts'
 import { openReader } from '../src/reader.ts'
 import { addServices } from '../src/services.ts'
 import { createStates } from '../src/states.ts'
+import { observed } from './observed.ts'
 import { openConsole, ownFields } from './world.ts'
 
 const logger = createLogger({ service: 'console', level: 'silent' })
 
-/** A service of another process, which nothing listens for. */
-const elsewhere: ObservedService = {
-  name: 'guid',
-  title: 'a GUID registry',
-  url: () => 'http://127.0.0.1:9',
-  metricsUrl: () => 'http://127.0.0.1:9/metrics',
-  readinessUrl: () => 'http://127.0.0.1:9/health/ready',
-  settings: () => [],
-  storage: () => [],
-  migrationsPending: async () => [],
-  examine: async () => [],
-  control: undefined,
-}
+/** A service of another process, where nothing listens. */
+const elsewhere = observed('guid', 'http://127.0.0.1:9')
 
 /** The routes of services, whose actions anybody may do. */
 async function openServices(t: TestContext, service: Partial<ObservedService>) {
@@ -37,7 +27,7 @@ async function openServices(t: TestContext, service: Partial<ObservedService>) {
   const history = createHistory(reader, logger)
   let now = 1_000
   const clock = { now: () => now }
-  const guid = { ...elsewhere, ...service }
+  const guid: ObservedService = { ...elsewhere, ...service }
   const states = createStates([guid], { clock, history, logger })
   const app = await createApp({ name: 'console', title: 'Console', description: 'Services.', logger })
   addServices(app, {

@@ -2,7 +2,6 @@ import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { LogLine } from './logs.ts'
 import { QueueSummary } from './queues.ts'
-import { SystemMap } from './system.ts'
 import { TraceSummary } from './traces.ts'
 
 /**
@@ -15,4 +14,3 @@ export const LiveLogs = Type.Object({ data: Type.Array(LogLine), leftOut: Type.I
 export type LiveLogs = Static<typeof LiveLogs>
 export const LiveQueues = Type.Object({ data: Type.Array(QueueSummary) })
 export type LiveQueues = Static<typeof LiveQueues>
-export const LiveMap = SystemMap
