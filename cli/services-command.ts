@@ -1,3 +1,4 @@
+import { printable } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { aligned } from './aligned.ts'
@@ -48,7 +49,7 @@ async function list(isJson: boolean): Promise<void> {
     `since ${new Date(since).toISOString().replace(/\.\d+Z$/, 'Z')}`,
     url,
     isHere ? '' : 'in another process',
-    fault,
+    printable(fault),
   ])
   process.stdout.write(aligned(rows))
 }
@@ -78,5 +79,5 @@ async function outcomeOf(
   const service = await call('POST', `/api/services/${name}/${action}`)
   if (isJson) return `${JSON.stringify(service)}\n`
   const { state, fault }: Summary = Object(service)
-  return `${name} is ${state}${fault === '' ? '' : `: ${fault}`}${action === 'restart' ? ', started again' : ''}\n`
+  return `${name} is ${state}${fault === '' ? '' : `: ${printable(fault)}`}${action === 'restart' ? ', started again' : ''}\n`
 }

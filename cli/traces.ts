@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
 import { readWholeNumber } from '@quintet/chassis/config'
 import { openTelemetryReader } from '@quintet/chassis/telemetry/file'
-import type { TraceDetail, TraceQuery, TraceSummary } from '@quintet/chassis/telemetry/file'
-import { aligned } from './aligned.ts'
+import type { TraceQuery } from '@quintet/chassis/telemetry/file'
 import { configOf, settingsFor } from './services.ts'
+import { traceLines, traceText } from './trace-text.ts'
 import { ArgumentError, parseArguments, UsageError } from './usage-error.ts'
-import { milliseconds, printable, waterfall } from './waterfall.ts'
 
 export const tracesUsage = `
   quintet traces                            list the traces that are kept, the newest first; [--service <name>] [--route <name>]
@@ -57,51 +56,16 @@ function openReader(): Reader | undefined {
 function printOne(reader: Reader, id: string, isJson: boolean): void {
   const trace = reader.readTrace(id.toLowerCase())
   if (trace === undefined) throw new UsageError(`There is no trace "${id}", or it is not kept any more.`)
-  process.stdout.write(isJson ? `${JSON.stringify(trace)}\n` : textOf(trace))
-}
-
-function textOf(trace: TraceDetail): string {
-  const { id, requestId, linked, gaps } = trace
-  return [
-    `${id}  ${timeOf(trace)}  ${milliseconds(trace.durationMs)}  ${outcomeOf(trace)}${requestId === '' ? '' : `  request ${requestId}`}\n\n`,
-    waterfall(trace.data),
-    ...(linked.length === 0 ? [] : ['\nLinked by messages:\n', aligned(linked.map(cellsOf))]),
-    ...(gaps.length === 0 ? [] : ['\n', ...gaps.map((gap) => `${gap}\n`)]),
-  ].join('')
+  process.stdout.write(isJson ? `${JSON.stringify(trace)}\n` : traceText(trace))
 }
 
 async function printList(reader: Reader, query: TraceQuery, isJson: boolean): Promise<void> {
   const { data, held } = await reader.searchTraces(query)
-  process.stdout.write(
-    isJson ? data.map((trace) => `${JSON.stringify(trace)}\n`).join('') : aligned(data.map(cellsOf)),
-  )
+  process.stdout.write(isJson ? data.map((trace) => `${JSON.stringify(trace)}\n`).join('') : traceLines(data))
   const oldest =
     held.oldestAt === null ? '' : `; the oldest of all is of ${new Date(held.oldestAt).toISOString()}`
   const stopped = held.stopped ? ' The search has ended after 2 s, before it had seen all.' : ''
   process.stderr.write(`${data.length} of ${held.kept} that are kept${oldest}.${stopped}\n`)
-}
-
-function cellsOf(trace: TraceSummary): string[] {
-  const { id, root, services, durationMs, spans } = trace
-  return [
-    timeOf(trace),
-    id,
-    milliseconds(durationMs).padStart(10),
-    `${spans} spans`,
-    outcomeOf(trace),
-    printable(root),
-    services.map(printable).join(','),
-  ]
-}
-
-function timeOf({ at }: TraceSummary): string {
-  return new Date(at).toISOString()
-}
-
-/** The status of the response, and why the trace is kept. */
-function outcomeOf({ status, why, failed }: TraceSummary): string {
-  const reason = why === 'sampled' ? (failed ? 'failed' : '') : why
-  return [status ?? '', reason].filter((word) => word !== '').join(' ')
 }
 
 type Values = Readonly<Partial<Record<Exclude<keyof typeof tracesOptions, 'json'>, string>>>

@@ -1,3 +1,4 @@
+import { printable } from '@quintet/chassis/queue'
 import type { TraceDetail } from '@quintet/chassis/telemetry/file'
 
 type Span = TraceDetail['data'][number]
@@ -54,9 +55,4 @@ const depthMax = 20
 
 export function milliseconds(duration: number): string {
   return `${duration.toFixed(duration < 10 ? 2 : 1)} ms`
-}
-
-/** Names may come from services elsewhere, and have what a terminal obeys. */
-export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ')
 }

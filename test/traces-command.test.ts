@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TraceDetail } from '@quintet/chassis/telemetry/file'
+import { traceText } from '../cli/trace-text.ts'
 import { waterfall } from '../cli/waterfall.ts'
 
 type Span = TraceDetail['data'][number]
@@ -45,7 +46,19 @@ test('Spans are below those that have caused them, with bars for their times', (
   assert.ok(lines[1]?.endsWith('50.0 ms  failed: 500'))
 })
 
-test('Spans that are the cause of one another, and names that a terminal obeys, are printed as they are', () => {
+test('What a terminal obeys, or what hides other text, is escaped wherever a trace has it', () => {
+  const hostile = 'x\u001b[2J\ny\u202e'
+  const summary = {
+    ...{ id: 'a', requestId: hostile, at: 0, root: hostile, service: hostile, services: [hostile] },
+    ...{ durationMs: 1, spans: 1, failed: true, status: 200, why: 'error' as const },
+  }
+  const data = [spanOf('a', '', 0, 1, { service: hostile, name: hostile, error: hostile })]
+  const text = traceText({ ...summary, data, linked: [summary], gaps: [hostile] })
+  assert.equal(text.split(String.raw`x\u{1b}[2J\u{a}y\u{202e}`).length - 1, 7)
+  assert.doesNotMatch(text.replaceAll('\n', ''), /\p{C}/u)
+})
+
+test('Spans that are the cause of one another, and names that a terminal obeys, are printed once each', () => {
   const text = waterfall([
     spanOf('a', 'b', 0, 1),
     spanOf('b', 'a', 0, 1, { name: 'x\u001b[2J\ny' }),
