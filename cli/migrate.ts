@@ -79,11 +79,7 @@ async function migrateOne(
 /** What was done to the migrations that are listed; each line of a status has its own state. */
 const verbs = { status: '', up: 'applied ', down: 'reverted ' }
 
-export async function migrateStorage(
-  name: ServiceName,
-  url: string,
-  action: MigrationAction,
-): Promise<string[]> {
+async function migrateStorage(name: ServiceName, url: string, action: MigrationAction): Promise<string[]> {
   const service: Service = services[name]
   if (service.migrateStorage !== undefined) return service.migrateStorage(url, action)
   return migrateDatabase(url, { migrations: migrationsOf(name) }, action)

@@ -1,3 +1,4 @@
+import { invalid } from '@quintet/chassis/errors'
 import { Type } from 'typebox'
 
 /** What the queries of the lists of traces and of lines have in common. */
@@ -14,6 +15,11 @@ export const listQuery = {
 export const rowsOfPage = 100
 export const nameQuery = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }))
 export const TraceId = Type.String({ pattern: '^[0-9a-f]{32}$' })
+
+/** Throws for a span of time that ends before it begins. */
+export function requireOrder({ from = 0, to = from }: { from: number | undefined; to: number | undefined }) {
+  if (from > to) throw invalid({ to: 'to must not be before from.' })
+}
 
 /** One of these words. */
 export function oneOf<const Words extends readonly string[]>(words: Words, description?: string) {

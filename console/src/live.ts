@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
-import { AppError } from '@quintet/chassis/errors'
+import { AppError, invalid } from '@quintet/chassis/errors'
 import { beginStream, describeOperations, problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
 import { Type } from 'typebox'
@@ -131,8 +131,7 @@ function topicsOf(text: string): ReadonlySet<Topic> {
   const found = text.split(',').map((word) => topics.find((topic) => topic === word))
   const known = found.filter((topic) => topic !== undefined)
   if (known.length === found.length) return new Set(known)
-  const detail = `topics must be some of ${topics.join(', ')}, with commas between them.`
-  throw new AppError('invalid', detail, { errors: { topics: detail } })
+  throw invalid({ topics: `topics must be some of ${topics.join(', ')}, with commas between them.` })
 }
 
 type Stream = ReturnType<typeof createStream>

@@ -4,7 +4,7 @@ import type { App } from '@quintet/chassis/http'
 import { levels } from '@quintet/chassis/telemetry/file'
 import { Type } from 'typebox'
 import { numbersOf } from './cursors.ts'
-import { listQuery, nameQuery, oneOf, rowsOfPage, TraceId } from './list-query.ts'
+import { listQuery, nameQuery, oneOf, requireOrder, rowsOfPage, TraceId } from './list-query.ts'
 import { notKept } from './reader.ts'
 import type { Reader } from './reader.ts'
 import { LogList } from './wire/index.ts'
@@ -40,8 +40,7 @@ export function addLogs(app: App, { reader }: { readonly reader: Reader }): void
     async ({ query }) => {
       if (!reader.keepsTraces) throw notKept()
       const { trace, request, limit = rowsOfPage, cursor, around, from, to, ...filter } = query
-      if (from !== undefined && to !== undefined && from > to)
-        throw invalid({ to: 'to must not be before from.' })
+      requireOrder({ from, to })
       if (around !== undefined) return contextOf(around, Object.keys(query).length === 1)
       const [before] = cursor === undefined ? [] : numbersOf(cursor, 1)
       const ids = { traceId: trace, requestId: request }

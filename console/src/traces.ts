@@ -1,10 +1,10 @@
-import { AppError, invalid } from '@quintet/chassis/errors'
+import { AppError } from '@quintet/chassis/errors'
 import { describeOperations, encodeCursor, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { TraceDetail } from '@quintet/chassis/telemetry/file'
 import { Type } from 'typebox'
 import { numbersOf } from './cursors.ts'
-import { listQuery, nameQuery, oneOf, rowsOfPage, TraceId } from './list-query.ts'
+import { listQuery, nameQuery, oneOf, requireOrder, rowsOfPage, TraceId } from './list-query.ts'
 import { notKept } from './reader.ts'
 import type { Reader } from './reader.ts'
 import { Trace, TraceList, Why } from './wire/index.ts'
@@ -55,8 +55,7 @@ export function addTraces(app: App, { reader, version, countRequests }: TracePar
     async ({ query }) => {
       if (!reader.keepsTraces) throw notKept()
       const { min, max, sort = 'time', limit = rowsOfPage, cursor, from, to, ...filter } = query
-      if (from !== undefined && to !== undefined && from > to)
-        throw invalid({ to: 'to must not be before from.' })
+      requireOrder({ from, to })
       const [value = 0, seq = 0] = cursor === undefined ? [] : numbersOf(cursor, 2)
       const after = cursor === undefined ? undefined : ([value, seq] as const)
       const [page, of = null] = await Promise.all([
