@@ -16,8 +16,10 @@ export const rowsOfPage = 100
 export const nameQuery = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }))
 export const TraceId = Type.String({ pattern: '^[0-9a-f]{32}$' })
 
+type Span = { readonly from: number | undefined; readonly to: number | undefined }
+
 /** Throws for a span of time that ends before it begins. */
-export function requireOrder({ from = 0, to = from }: { from: number | undefined; to: number | undefined }) {
+export function requireOrder({ from = 0, to = from }: Span): void {
   if (from > to) throw invalid({ to: 'to must not be before from.' })
 }
 

@@ -58,6 +58,7 @@ test('Queries that make no sense are refused with the name of the field, and wor
     ['/api/traces/xyz', 'id'],
     ['/api/logs?level=loud', 'level'],
     ['/api/logs?trace=1', 'trace'],
+    ['/api/logs?from=5&to=4', 'to'],
     ['/api/logs?cursor=WyIxIl0', 'cursor'],
     ['/api/logs?around=1&level=warn', 'around'],
     ['/api/live?topics=all', 'topics'],
