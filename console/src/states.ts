@@ -36,6 +36,9 @@ export function createStates(
     const since = own ?? (isSame ? before.since : clock.now())
     const now = { ...found, since: found.state === 'not ready' && isSame ? before.since : since }
     known.set(service.name, now)
+    // Of a service of another process it is not known whether it has just been started.
+    if (before === undefined && own !== undefined && found.state === 'up')
+      await history.addEvent({ ...upEvent(service.name), at: own, service: service.name })
     if (before !== undefined && !isSame) await keepChange(service, before, now)
     return now
   }
@@ -54,10 +57,12 @@ export function createStates(
   return { stateOf, stop: () => clearInterval(timer) }
 }
 
+const upEvent = (name: string) => ({ kind: 'start' as const, text: `${name} is up.` })
+
 function eventOf(name: string, before: ServiceState, { state, fault }: FoundState) {
   if (state === 'up')
     return before === 'closing' || before === 'starting' || before === 'stopped'
-      ? { kind: 'start' as const, text: `${name} is up.` }
+      ? upEvent(name)
       : { kind: 'start' as const, text: `${name} is up again.` }
   if (state === 'stopped') return { kind: 'stop' as const, text: `${name} is stopped.` }
   if (state === 'unreachable' || state === 'not ready')

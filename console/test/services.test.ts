@@ -117,6 +117,21 @@ test('A service whose dependency does not respond is not ready, with which; it i
   )
 })
 
+test('The start of a service that has begun with the console is an event, once and at its time', async (t) => {
+  const readiness = async () => ({ status: 'ready', dependencies: {} })
+  const { call, pass, history } = await openServices(t, {
+    readiness,
+    control: controlOf({ since: () => 400 }),
+  })
+  for (let i = 0; i < 2; i += 1) {
+    assert.equal((await call('GET', '/guid')).body.since, 400)
+    pass(1_000)
+  }
+  assert.deepEqual(await history.events({ from: 0, to: 10_000 }), [
+    { at: 400, kind: 'start', service: 'guid', text: 'guid is up.' },
+  ])
+})
+
 test('A service of another process is found by its readiness, and is unreachable where nothing listens', async (t) => {
   const other = await createApp({
     name: 'guid',
