@@ -20,6 +20,8 @@ type ConsoleWorld = {
     path: string,
     options?: { readonly theme?: Theme; readonly width?: number; readonly height?: number },
   ) => Promise<Page>
+  /** Kills the whole system at once, with the console. */
+  readonly kill: () => Promise<unknown>
   /** What went wrong in the pages: messages of the browser's console, among them violations of the policy, and requests that left the origin. */
   readonly faults: readonly string[]
 }
@@ -54,7 +56,7 @@ export async function openConsole(
     await page.goto(path.startsWith('about:') ? path : new URL(path, address).href)
     return page
   }
-  return { address, gateway, open, faults }
+  return { address, gateway, open, kill: () => quintet.kill('SIGKILL'), faults }
 }
 
 function watch(page: Page, origin: string, faults: string[]): void {
