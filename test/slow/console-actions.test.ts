@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openQueue } from '@quintet/chassis/queue'
+import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
 import { until } from '@quintet/chassis/testing'
 import { billingQueue } from '@quintet/contracts'
 import type { Page } from 'playwright-core'
@@ -72,6 +72,39 @@ test(
       .waitFor()
     assert.equal(await page.locator('dialog').count(), 0)
     assert.equal(await queue.depth(deadQueue), 3)
+    assert.deepEqual(faults, [])
+  },
+)
+
+test(
+  'Letters of a handler with a fault lead to their traces, and are done once a handler without it gets them again',
+  withChromium,
+  async (t) => {
+    const { address, gateway, open, queue, faults } = await openWithQueue(t)
+    const ofBilling = (action: string) =>
+      call('POST', `${address}/api/services/billing/${action}`, {}, { 'x-quintet-console': '1' })
+    assert.equal((await ofBilling('stop'))?.status, 200)
+    for (let i = 0; i < 2; i++) await call('POST', `${gateway}/api/billing`, order)
+    const consumer = queue.consume(billingQueue, async () => {
+      throw new PoisonMessage('The handler has a fault.')
+    })
+    await until(async () => (await queue.depth(deadQueue)) === 2)
+    await consumer.stop()
+    assert.equal((await ofBilling('start'))?.status, 200)
+
+    const page = await open(`/queues/${deadQueue}`)
+    await page.locator('.groups').getByText('The handler has a fault.').waitFor()
+    await page.getByRole('link', { name: 'trace', exact: true }).first().click()
+    await page.getByRole('heading', { name: 'POST /api/billing', level: 1 }).waitFor()
+    await page.goBack()
+    await press(page, 'Replay 2')
+    await press(page, 'Replay 2', 'dialog')
+    await page
+      .locator('.outcome')
+      .getByText(/2 put back: .*2 done/)
+      .waitFor()
+    const { body } = Object(await call('GET', `${gateway}/api/orders`))
+    assert.equal(body.length, 2)
     assert.deepEqual(faults, [])
   },
 )
