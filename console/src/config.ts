@@ -33,6 +33,15 @@ const urls = Object.fromEntries(
   ]),
 ) as Urls
 
+const token = (description: string): TString =>
+  Type.String({
+    default: '',
+    secret: true,
+    pattern: '^(?:[!-~]{32,512})?$',
+    expected: 'empty, or 32 to 512 characters of ASCII without spaces, as openssl rand -hex 32 prints them',
+    description,
+  })
+
 const settings = Type.Object({
   CONSOLE: Type.Union([Type.Literal('full'), Type.Literal('read'), Type.Literal('off'), Type.Literal('')], {
     default: '',
@@ -42,13 +51,10 @@ const settings = Type.Object({
   }),
   CONSOLE_HOST: host('127.0.0.1', 'The address that the console listens on.'),
   CONSOLE_PORT: port(3001, 'The port of the console; 0 for any free one.'),
-  CONSOLE_TOKEN: Type.String({
-    default: '',
-    secret: true,
-    pattern: '^(?:[!-~]{32,512})?$',
-    expected: 'empty, or 32 to 512 characters of ASCII without spaces, as openssl rand -hex 32 prints them',
-    description: 'What a client of the console must show, where this machine is not all that reaches it.',
-  }),
+  CONSOLE_TOKEN: token('What a client of the console must show, where this machine is not all that reaches it.'),
+  CONSOLE_TELEMETRY_TOKEN: token(
+    'What a process may show instead that sends traces and lines by OTLP, and does nothing else.',
+  ),
   CONSOLE_HOSTS: Type.String({
     default: '',
     format: 'host-names',

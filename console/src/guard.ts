@@ -35,6 +35,9 @@ const allScopes: ReadonlySet<string> = new Set([readScope, actScope])
 /** Where neither a token nor an issuer is set, and only this machine reaches the console. */
 const anybody: Visitor = { who: 'anybody on this machine', scopes: allScopes }
 const byToken: Visitor = { who: 'the token of the console', scopes: allScopes }
+/** It is not among the scopes of an issuer, so that what has it can do nothing but send telemetry. */
+const sendScope = 'telemetry'
+const byTelemetryToken: Visitor = { who: 'the token for telemetry', scopes: new Set([sendScope]) }
 
 /** Decides who may send which requests, before the routes see them. The host of a request has been examined before. */
 export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): Promise<ConsoleGuard> {
@@ -49,6 +52,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   const sessions = createSessions(clock)
   const tries = createTries(clock)
   const isOwnToken = createTokenCheck(config.CONSOLE_TOKEN)
+  const isTelemetryToken = createTokenCheck(config.CONSOLE_TELEMETRY_TOKEN)
   const isOpen = config.CONSOLE_TOKEN === '' && authentication === undefined
   const cookie = cookieOf(config.TLS_CERT_FILE !== '')
   const visitors = new WeakMap<FastifyRequest, Visitor>()
@@ -59,6 +63,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
     const token = /^bearer (.*)$/i.exec(String(headers.authorization ?? ''))?.[1]?.trimStart() ?? ''
     // First, so that wrong ones of others behind the same address lock nobody out; 32 characters cannot be guessed.
     if (isOwnToken(token)) return { visitor: byToken, until: undefined }
+    if (isTelemetryToken(token)) return { visitor: byTelemetryToken, until: undefined }
     tries.check(client)
     const found = await principalOf(authentication, request, headers)
     if (found !== undefined)
@@ -84,7 +89,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
     const isOtlp = isOtlpRoute(request.routeOptions.url)
     if (visitor === undefined) return unauthorized('Sign in, or send a token.')
     if (needed === actScope && mode === 'read' && !isOtlp) return readOnly()
-    if (visitor.scopes.has(needed)) return undefined
+    if (visitor.scopes.has(needed) || (isOtlp && visitor.scopes.has(sendScope))) return undefined
     return new AppError('insufficient_scope', `The scope ${needed} is needed.`)
   }
 

@@ -158,6 +158,24 @@ test('A token becomes a cookie of twelve hours that no script reads, until the s
   assert.equal(await read({ cookie: second }), 401)
 })
 
+test('The token for telemetry sends traces and lines, and does nothing else', async (t) => {
+  const forTelemetry = 'a-token-for-telemetry-that-is-long-enough'
+  const settings = { CONSOLE: 'read', CONSOLE_TOKEN: token, CONSOLE_TELEMETRY_TOKEN: forTelemetry }
+  const { send } = await openConsole(t, settings, { services })
+  const headers = { ...ownFields, authorization: `Bearer ${forTelemetry}` }
+  for (const { method, path, isForAll } of await operations) {
+    if (isForAll) continue
+    const { status } = await send(method, path, { headers, ...(method !== 'GET' && { body: '{}' }) })
+    if (path.startsWith('/v1/')) assert.ok(![401, 403].includes(status), `${path}: ${status}`)
+    else assert.equal(status, 403, `${method} ${path}`)
+  }
+  const signIn = await send('POST', '/api/session', {
+    headers: ownFields,
+    body: JSON.stringify({ token: forTelemetry }),
+  })
+  assert.equal(signIn.status, 403)
+})
+
 test('A client may try ten wrong tokens a minute, and locks nobody out who has the right one', async (t) => {
   let now = 1_796_000_000_000
   const { send } = await openConsole(t, { CONSOLE_TOKEN: token }, { clock: { now: () => now } })

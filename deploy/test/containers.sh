@@ -80,6 +80,19 @@ while read -r name port; do until_true 20 request "http://127.0.0.1:$port/health
 guid=$(post http://127.0.0.1:8888/guid '{"user":"ada"}' | jq -r .guid)
 request "http://127.0.0.1:8888/guid/$guid" | grep -q '"user":"ada"'
 
+heading 'the console shows all services to whoever has its token, with their traces, and changes nothing'
+console=http://127.0.0.1:3001
+token=$(docker compose exec -T console cat /run/secrets/console/console_token)
+shows() { # path, jq expression
+  request -H "Authorization: Bearer $token" "$console$1" | jq -e "$2"
+}
+! request "$console/api/services" 2>/dev/null || fail 'The console needs no token.'
+until_true 60 shows /api/services '[.data[].state] | length >= 6 and all(. == "up")'
+until_true 60 shows "/api/traces?service=guid" '[.data[].services[]] | index("gateway") and index("guid")'
+until_true 60 shows /api/queues '[.data[] | select(.live != null)] | length >= 3'
+[ "$(curl -s -o /dev/null -w '%{http_code}' -X POST -H 'Content-Type: application/json' -H 'X-Quintet-Console: 1' \
+  -H "Authorization: Bearer $token" "$console/api/services/guid/stop")" = 403 ] || fail 'The console acts.'
+
 heading 'orders are accepted while billing is stopped, and stored once it is started'
 post "$gateway/api/billing" '{"user_id":"3","number_of_items":"5","total_amount":"180"}' >/dev/null
 until_true 20 has_orders 1

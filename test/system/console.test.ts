@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '@quintet/chassis/testing'
 import { dataFolder, run } from './processes.ts'
 
 const token = 'a-token-of-the-console-that-is-long-enough'
@@ -57,6 +58,28 @@ test('A console alone shows services elsewhere, to whoever has its token', async
   assert.match(listed.output, /^inventory +up .* in another process$/m)
   const missing = await servicesCommand(t, 'http://127.0.0.1:1', ['list'])
   assert.match(missing.output, /^The console does not respond at http:\/\/127\.0\.0\.1:1: /)
+})
+
+test('Services elsewhere send their traces to a console alone, by a token that is for nothing else', async (t) => {
+  const forTelemetry = 'a-token-for-telemetry-that-is-long-enough'
+  const settings = { CONSOLE_TOKEN: token, CONSOLE_TELEMETRY_TOKEN: forTelemetry, DATA_DIR: dataFolder(t) }
+  const url = await run(t, ['quintet.ts', 'start', 'console'], settings).address('console')
+  const inventory = run(t, ['quintet.ts', 'start', 'inventory'], {
+    DATA_DIR: dataFolder(t),
+    TELEMETRY_URL: 'none:',
+    OTLP_URL: url,
+    OTLP_HEADERS: `authorization=Bearer%20${forTelemetry}`,
+  })
+  const response = await fetch(`${await inventory.address('inventory')}/api/movies`)
+  const traces = async (bearer: string) =>
+    fetch(`${url}/api/traces`, { headers: { authorization: `Bearer ${bearer}` } })
+  await until(async () => {
+    const { data } = Object(await (await traces(token)).json())
+    return data.some(
+      ({ requestId }: { requestId: string }) => requestId === response.headers.get('x-request-id'),
+    )
+  })
+  assert.equal((await traces(forTelemetry)).status, 403)
 })
 
 test('A console that cannot run, or that would be open to others, ends the start with all that is wrong', async (t) => {
