@@ -13,6 +13,8 @@ export type Arguments = {
   scale?: number[]
   /** How many seconds of load to watch, instead of rows. */
   soak?: number
+  /** The number of traces with which to measure the console, instead of rows. */
+  console?: number
   /** The row to profile. */
   profile?: Row
   /** The commit to compare with. */
@@ -28,7 +30,8 @@ export const usage = `Usage: npm run bench -- [options]
   --engines            the rows on real engines as well
   --start              the time from the start of a process to its first response, instead of rows
   --scale              the same operations with 10 thousand and 1 million rows, instead of rows
-  --rows <n>           with --scale: the largest number of rows, such as 10m (1m)
+  --rows <n>           with --scale: the largest number of rows, such as 10m (1m); with --console: of traces (250k)
+  --console            what the console costs, and its lists with many traces and lines, instead of rows
   --soak <duration>    memory, descriptors and latency under load for so long, such as 20m, instead of rows
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
@@ -45,17 +48,24 @@ export function parseArguments(args: readonly string[], all: { rows: Row[]; engi
       only: { type: 'string', default: '' },
       start: { type: 'boolean', default: false },
       scale: { type: 'boolean', default: false },
+      console: { type: 'boolean', default: false },
       rows: { type: 'string' },
       soak: { type: 'string' },
       profile: { type: 'string' },
       against: { type: 'string' },
     },
   })
-  const { engines, start, scale, soak, profile, against } = values
-  const alone = { '--profile': profile, '--scale': scale || undefined, '--soak': soak }
+  const { engines, start, scale, soak, profile, against, console: ofConsole } = values
+  const alone = {
+    '--profile': profile,
+    '--scale': scale || undefined,
+    '--soak': soak,
+    '--console': ofConsole || undefined,
+  }
   requireAtMostOne({ '--against': against, ...alone })
   requireAtMostOne({ '--start': start || undefined, ...alone })
-  if (values.rows !== undefined && !scale) throw new UsageError('--rows needs --scale.')
+  if (values.rows !== undefined && !scale && !ofConsole)
+    throw new UsageError('--rows needs --scale or --console.')
   const available = engines ? [...all.rows, ...all.engineRows] : all.rows
   const profiled = profile === undefined ? undefined : selectRows(available, [profile])[0]
   return {
@@ -69,6 +79,7 @@ export function parseArguments(args: readonly string[], all: { rows: Row[]; engi
     },
     ...(scale && { scale: rowsUpTo(values.rows ?? '1m') }),
     ...(soak !== undefined && { soak: toSeconds(soak) }),
+    ...(ofConsole && { console: rowsOf(values.rows ?? '250k') }),
     ...(profiled === undefined ? {} : { profile: profiled }),
     ...(against === undefined ? {} : { against }),
   }
@@ -83,12 +94,18 @@ const rowsSteps = [10_000, 1_000_000, 10_000_000]
 
 /** The steps below the largest number, and itself: `10m` is ten million. */
 function rowsUpTo(text: string): number[] {
-  const [, digits, unit = ''] = /^([1-9]\d{0,8})([km]?)$/.exec(text) ?? []
-  const largest = Number(digits) * (unit === 'm' ? 1_000_000 : unit === 'k' ? 1_000 : 1)
   const [smallest = 0] = rowsSteps
-  if (!(largest > smallest))
+  const largest = rowsOf(text)
+  return [smallest, ...rowsSteps.filter((step) => step > smallest && step < largest), largest]
+}
+
+function rowsOf(text: string): number {
+  const [, digits, unit = ''] = /^([1-9]\d{0,8})([km]?)$/.exec(text) ?? []
+  const number = Number(digits) * (unit === 'm' ? 1_000_000 : unit === 'k' ? 1_000 : 1)
+  const [smallest = 0] = rowsSteps
+  if (!(number > smallest))
     throw new UsageError(`--rows must be a number above ${smallest}, such as 500k or 10m.`)
-  return [...rowsSteps.filter((step) => step < largest), largest]
+  return number
 }
 
 const soakSecondsMin = 60

@@ -12,6 +12,9 @@ import { runBenchmark } from './benchmark.ts'
 import { drawChart } from './chart.ts'
 import { workingTree } from './checkout.ts'
 import { engineRows } from './engine-rows.ts'
+import { formatBudgets, isWithin } from './console/budgets.ts'
+import type { ConsoleOptions } from './console/budgets.ts'
+import { runConsole } from './console/run-console.ts'
 import { createGenerator } from './generator.ts'
 import { profileRow } from './profile.ts'
 import { removeOnExit } from './remove-on-exit.ts'
@@ -33,6 +36,7 @@ async function run({
   start,
   scale,
   soak,
+  console: traces,
   profile,
   engines,
   rows: selected,
@@ -40,6 +44,7 @@ async function run({
 }: Arguments): Promise<boolean> {
   const directory = createDirectory()
   if (start) return printStarts(against, settings.rounds, directory)
+  if (traces !== undefined) return measureConsole({ traces, rounds: settings.rounds, directory, progress })
   const generator = createGenerator({ connections: settings.connections, directory })
   const common = { rows: selected, settings, generator, directory, progress }
   if (scale !== undefined) return measureScale({ ...common, rows: scale })
@@ -81,6 +86,14 @@ async function measureSoak(options: SoakOptions): Promise<boolean> {
   save('soak.json', `${JSON.stringify(report, null, 2)}\n`)
   save('soak.svg', drawSoak(report))
   return isSteady(report)
+}
+
+/** Returns whether each figure is within its budget. */
+async function measureConsole(options: ConsoleOptions): Promise<boolean> {
+  const budgets = await runConsole(options)
+  print(formatBudgets(budgets))
+  save('console.json', `${JSON.stringify(budgets, null, 2)}\n`)
+  return budgets.every(isWithin)
 }
 
 async function compareWith(

@@ -20,6 +20,13 @@ test('--only takes whole names, and parts of names', () => {
   assert.throws(() => parse('--only', 'movie'), /No row is called "movie"; there are: guid GET, /)
 })
 
+test('--console has 250 thousand traces, or as many as --rows', () => {
+  assert.equal(parse().console, undefined)
+  assert.equal(parse('--console').console, 250_000)
+  assert.equal(parse('--console', '--rows', '20k').console, 20_000)
+  assert.throws(() => parse('--console', '--soak', '20m'), /exclude each other/)
+})
+
 test('--against has defaults of its own, which the same options change', () => {
   assert.deepEqual(parse().settings, { rounds: 3, seconds: 5, connections: 32 })
   assert.deepEqual(parse('--against', 'HEAD').settings, { rounds: 8, seconds: 2, connections: 32 })

@@ -1,15 +1,10 @@
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { freePort } from '@quintet/chassis/testing/sockets'
 import { chromium } from 'playwright-core'
 import type { Page } from 'playwright-core'
 import { dataFolder, run } from '../system/processes.ts'
+import { executablePath } from './chromium.ts'
 
-export const executablePath = (process.env.PATH ?? '')
-  .split(delimiter)
-  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
-  .find((file) => existsSync(file))
 /** The options of a test that needs a browser. */
 export const withChromium = { skip: executablePath === undefined && 'Chromium is not installed' }
 

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { chromium } from 'playwright-core'
 import type { Page } from 'playwright-core'
 import { dataFolder, run } from '../system/processes.ts'
-import { executablePath } from './browser.ts'
+import { executablePath } from './chromium.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
