@@ -80,7 +80,10 @@ export function createNotificationStore({
       return row && { status: row.status, attempts: Number(row.attempts) }
     },
 
-    /** Logs an attempt, unless the log was deleted with its certificate. */
+    /**
+     * Logs an attempt, unless the log was deleted with its certificate. What was delivered stays so: where a consumer was suspended for longer
+     * than its lease, another has the message, and the attempt of the first may fail and be logged later.
+     */
     async logAttempt(deliveryId: string, attempt: Attempt, status: NotificationStatus): Promise<void> {
       const { at, status: responseStatus = null, error = null } = attempt
       await database.commit([
@@ -191,7 +194,8 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         db
           .updateTable('notification')
           .set({ status: p.status, changed_at: p.now })
-          .where('delivery_id', '=', p.deliveryId),
+          .where('delivery_id', '=', p.deliveryId)
+          .where('status', '!=', 'delivered'),
     ),
     list: prepareUntilSum(
       db,

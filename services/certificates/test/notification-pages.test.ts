@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
@@ -9,11 +10,11 @@ import { createNotificationStore } from '../src/notification-store.ts'
 
 const attemptsEach = 36
 
-test('The attempts of notifications count for the size of a page, and each has its own', async (t) => {
+/** A delivery log on a database with a certificate. */
+async function createLog(t: TestContext, { hasReceiver }: { hasReceiver: boolean }) {
   const database = await openDatabase<CertificatesTables>(await freshDatabase(migrations), { migrations })
   t.after(() => database.close())
-  const clock = createManualClock(0)
-  const notifications = createNotificationStore({ database, clock, hasReceiver: false })
+  const notifications = createNotificationStore({ database, clock: createManualClock(0), hasReceiver })
   const { query } = database
   const user = { name: 'Ada', email: 'a', email_key: 'a', password_hash: '', version: 1 }
   await query.insertInto('user').values(user).execute()
@@ -21,8 +22,29 @@ test('The attempts of notifications count for the size of a page, and each has i
   const times = { not_before: null, not_after: null, notice_at: null, x509: null }
   const certificate = { uid: 'a', user_id: 1, active: 1, version: 1, body: 'x', ...key, ...times }
   await query.insertInto('certificate').values(certificate).execute()
-  const notification = { event: 'certificate.active_changed' as const, body: {} }
-  for (let n = 0; n < 40; n += 1) await database.commit(notifications.statementsOf(1, notification))
+  const add = () =>
+    database.commit(notifications.statementsOf(1, { event: 'certificate.active_changed', body: {} }))
+  return { notifications, query, add }
+}
+
+test('What was delivered stays so, whatever an attempt that began before has come to', async (t) => {
+  const { notifications, query, add } = await createLog(t, { hasReceiver: true })
+  await add()
+  const { delivery_id } = await query
+    .selectFrom('notification')
+    .select('delivery_id')
+    .executeTakeFirstOrThrow()
+  await notifications.logAttempt(delivery_id, { at: 1, status: 204 }, 'delivered')
+  for (const status of ['pending', 'failed'] as const) {
+    await notifications.logAttempt(delivery_id, { at: 2, error: 'timeout' }, status)
+    assert.equal((await notifications.progressOf(delivery_id))?.status, 'delivered')
+  }
+  assert.equal((await notifications.progressOf(delivery_id))?.attempts, 3)
+})
+
+test('The attempts of notifications count for the size of a page, and each has its own', async (t) => {
+  const { notifications, query, add } = await createLog(t, { hasReceiver: false })
+  for (let n = 0; n < 40; n += 1) await add()
   const sent = await query.selectFrom('notification').select(['id', 'delivery_id']).orderBy('id').execute()
   for (const { id, delivery_id } of sent)
     for (let at = 0; at < attemptsEach; at += 1)
