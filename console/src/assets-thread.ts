@@ -9,10 +9,26 @@ process.removeAllListeners('warning')
 /** A thread that removes the types of the page's modules, and compresses all its files. */
 const sources: readonly Source[] = workerData
 const prepared: Prepared[] = sources.map(({ name, text }) => {
-  const content = name.endsWith('.ts') ? stripTypeScriptTypes(text) : withoutMapReference(text)
+  const content = name.endsWith('.ts')
+    ? withoutComments(stripTypeScriptTypes(text))
+    : withoutMapReference(text)
   return { name, content, compressed: compressed(content) }
 })
 parentPort?.postMessage(prepared)
+
+/** Empties the lines that are comments and nothing else, a sixth of what is sent; all others stay where they are. */
+function withoutComments(text: string): string {
+  let isInside = false
+  return text
+    .split('\n')
+    .map((line) => {
+      const trimmed = line.trim()
+      const isComment = isInside || trimmed.startsWith('/*') || trimmed.startsWith('//')
+      if (isInside || trimmed.startsWith('/*')) isInside = !trimmed.endsWith('*/')
+      return isComment ? '' : line.trimEnd()
+    })
+    .join('\n')
+}
 
 /** The maps of libraries are not served. */
 function withoutMapReference(text: string): string {
