@@ -206,8 +206,13 @@ if (engineUrl('redis') !== undefined) {
     const settings = { PATH: process.env.PATH ?? '', ...limits }
     const quintet = (...words: string[]) =>
       promisify(execFile)(process.execPath, ['quintet.ts', ...words], { cwd: root, env: settings })
-    const { stdout } = await quintet('limits', 'list', '--all')
-    assert.match(stdout, /^ *\d+ % {2}\d+ of 100 +gateway +client {2}127\.0\.0\.1$/m)
+    // On a busy machine a gateway may have counted in its memory at first.
+    let listed = ''
+    for (let tries = 0; listed === '' && tries < 10; tries++) {
+      for (const url of urls) await call('GET', `${url}/none`)
+      listed = (await quintet('limits', 'list', '--all')).stdout
+    }
+    assert.match(listed, /^ *\d+ % {2}\d+ of 100 +gateway +client {2}127\.0\.0\.1$/m)
     await quintet('limits', 'reset', 'client', '127.0.0.1')
     assert.equal((await quintet('limits', 'list', '--all')).stdout, '')
     await assert.rejects(quintet('limits', 'reset', 'client', '127.0.0.1'), /Nothing is counted/)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { checked, untilCacheIsUsed } from '@quintet/chassis/testing/by-hand'
+import { cacheByReading, checked, untilCacheIsUsed } from '@quintet/chassis/testing/by-hand'
 import { changeByHand } from './guid-by-hand.ts'
 import { createSharedDatabase, createWorld, startSeconds } from './world.ts'
 
@@ -17,7 +17,7 @@ async function world(t: TestContext) {
     change,
     register: (guid: string, expire: number) =>
       world.post(`/guid/${guid}`, { user: 'ada', expire: String(expire) }),
-    check: (id: string) => checked(world, id),
+    check: (id: string, sampleMin?: number) => checked(world, id, sampleMin),
   }
 }
 
@@ -33,16 +33,16 @@ test('Of GUIDs in order each check says so, and how many it has looked at', asyn
     cache: 'at random: what is read through the cache is what the database has',
     versions: 'at random: no version is lower than one that was seen before',
   }))
-    assert.deepEqual(await check(id), { verdict: 'kept', found: `3 GUIDs ${found}.`, sample: 3 })
+    assert.deepEqual(await check(id, 3), { verdict: 'kept', found: `3 GUIDs ${found}.`, sample: 3 })
   assert.equal((await check('outbox')).verdict, 'kept')
 })
 
 test('A GUID that is cached in another state than that of the database is found and named', async (t) => {
-  const { register, check, get, change } = await world(t)
+  const { app, register, check, change } = await world(t)
   for (const guid of guids) await register(guid, startSeconds + 10_000)
-  for (const guid of guids) await get(`/guid/${guid}`)
+  for (const guid of guids) await cacheByReading(app, `/guid/${guid}`)
   await change(first, { user: 'bob', version: 2 ** 51 })
-  assert.deepEqual(await check('cache'), {
+  assert.deepEqual(await check('cache', 3), {
     verdict: 'broken',
     found: `GUID ${first}: an older version is read than the database has.`,
     sample: 3,
@@ -56,7 +56,7 @@ test('A GUID whose version has gone back is found and named', async (t) => {
   for (const guid of guids) await register(guid, startSeconds + 10_000)
   assert.equal((await check('versions')).verdict, 'kept')
   await change(first, { version: 1 })
-  assert.deepEqual(await check('versions'), {
+  assert.deepEqual(await check('versions', 3), {
     verdict: 'broken',
     found: `GUID ${first}: its version is lower than one that it had before.`,
     sample: 3,
@@ -64,14 +64,14 @@ test('A GUID whose version has gone back is found and named', async (t) => {
 })
 
 test('A GUID that is shown after its second is found and named', async (t) => {
-  const { register, check, get, change, clock } = await world(t)
+  const { app, register, check, change, clock } = await world(t)
   for (const guid of guids) await register(guid, startSeconds + 10_000)
   // It is cached with an expiry that the database does not have any more.
-  await get(`/guid/${first}`)
+  await cacheByReading(app, `/guid/${first}`)
   await change(first, { expire: startSeconds + 20 })
   assert.equal((await check('expiry')).verdict, 'kept')
   clock.advance(20_000)
-  assert.deepEqual(await check('expiry'), {
+  assert.deepEqual(await check('expiry', 3), {
     verdict: 'broken',
     found: `GUID ${first}: it is shown, although it has expired or was deleted.`,
     sample: 3,
