@@ -93,6 +93,12 @@ export function post<Path extends keyof Posts>(
   })
 }
 
+/** Ends the session, in the browser and on the server. */
+export async function signOut(): Promise<void> {
+  await request('/api/session', { method: 'DELETE', headers: { 'Content-Type': 'application/json' } })
+  mustSignIn.set(true)
+}
+
 /** Calls a path that no table above lists, such as those of the services' own data. */
 export async function fetchText(
   address: string,

@@ -1,6 +1,6 @@
 import { h } from 'preact'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { asCallError, get, mustSignIn } from './api.ts'
+import { asCallError, get, mustSignIn, signOut } from './api.ts'
 import type { CallError } from './api.ts'
 import { a, button, component, div, footer, header, main, span } from './elements.ts'
 import { search } from './find.ts'
@@ -176,11 +176,17 @@ const help = component(function Help({ close }: { readonly close: () => void }) 
 /** What is kept, who looks, and what they may do. */
 const keptLine = component(function KeptLine() {
   const current = useStore(session)
+  const [fault, setFault] = useState('')
+  const leave = () => {
+    signOut().catch((error: unknown) => setFault(asCallError(error).message))
+  }
   return footer(
     { class: 'kept' },
     span({}, current?.keeps),
     current?.mode === 'read' && span({ class: 'tag' }, 'read only'),
     span({ class: 'kept-end' }, `${current?.who} · ${current?.version}`),
+    current?.byCookie === true && button({ type: 'button', class: 'plain', onClick: leave }, 'Sign out'),
+    fault !== '' && span({ class: 'bad-text', role: 'alert' }, fault),
     current !== undefined && current.docsUrl !== '' && a({ href: current.docsUrl }, 'API'),
   )
 })

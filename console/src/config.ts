@@ -51,7 +51,9 @@ const settings = Type.Object({
   }),
   CONSOLE_HOST: host('127.0.0.1', 'The address that the console listens on.'),
   CONSOLE_PORT: port(3001, 'The port of the console; 0 for any free one.'),
-  CONSOLE_TOKEN: token('What a client of the console must show, where this machine is not all that reaches it.'),
+  CONSOLE_TOKEN: token(
+    'What a client of the console must show, where this machine is not all that reaches it.',
+  ),
   CONSOLE_TELEMETRY_TOKEN: token(
     'What a process may show instead that sends traces and lines by OTLP, and does nothing else.',
   ),

@@ -24,6 +24,8 @@ export type ConsoleGuard = {
   actorOf(request: FastifyRequest): Visitor
   /** Begins a session for a token, by a cookie; throws for a token that is not accepted. */
   signIn(request: FastifyRequest, reply: FastifyReply, token: string): Promise<Visitor>
+  /** Whether its cookie is of a session. */
+  hasSession(request: FastifyRequest): boolean
   signOut(request: FastifyRequest, reply: FastifyReply): void
 }
 
@@ -131,6 +133,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
       visitors.set(request, visitor)
       return visitor
     },
+    hasSession: (request) => sessions.find(cookie.read(request)) !== undefined,
     signOut(request, reply) {
       sessions.end(cookie.read(request))
       reply.header('set-cookie', cookie.write('', 0))

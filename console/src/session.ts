@@ -18,10 +18,11 @@ type About = {
 /** Who uses the console, and how a browser becomes somebody. */
 export function addSession(app: App, guard: ConsoleGuard, about: About): void {
   /** Nobody in particular sees what every page needs, and nothing of the system. */
-  const sessionOf = async (visitor: Visitor | undefined): Promise<Session> => ({
+  const sessionOf = async (visitor: Visitor | undefined, byCookie: boolean): Promise<Session> => ({
     mode: guard.mode,
     who: visitor?.who ?? '',
     isSignedIn: visitor !== undefined,
+    byCookie: visitor !== undefined && byCookie,
     version: visitor === undefined ? '' : about.version,
     docsUrl: visitor === undefined ? '' : about.docsUrl(),
     keeps: visitor === undefined ? '' : about.keeps,
@@ -35,7 +36,7 @@ export function addSession(app: App, guard: ConsoleGuard, about: About): void {
       scope: 'public',
       response: { 200: Session },
     }),
-    async (request) => sessionOf(guard.visitorOf(request)),
+    async (request) => sessionOf(guard.visitorOf(request), guard.hasSession(request)),
   )
 
   app.post(
@@ -50,7 +51,8 @@ export function addSession(app: App, guard: ConsoleGuard, about: About): void {
       ),
       response: { 200: Session, ...problems(400, 401, 403, 415, 429) },
     }),
-    async (request, reply) => sessionOf(await guard.signIn(request, reply, request.body.token)),
+    async (request, reply) =>
+      sessionOf(await guard.signIn(request, reply, request.body.token), !guard.isOpen),
   )
 
   app.delete(

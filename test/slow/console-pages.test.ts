@@ -110,3 +110,25 @@ async function settled(page: Page): Promise<void> {
   await page.locator('.state.loading').first().waitFor({ state: 'detached' })
   await page.waitForTimeout(300)
 }
+
+test(
+  'Whoever has signed in signs out, after which neither the page nor the cookie is of use',
+  withChromium,
+  async (t) => {
+    const token = 'a-token-of-the-console-that-is-long-enough'
+    const world = await openConsole(t, { CONSOLE_TOKEN: token })
+    const page = await world.open(`/#token=${token}`)
+    await page.getByRole('heading', { name: 'Map', level: 1 }).waitFor()
+    const [cookie] = await page.context().cookies()
+    const read = () =>
+      fetch(`${world.address}/api/services`, { headers: { cookie: `${cookie?.name}=${cookie?.value}` } })
+    assert.equal((await read()).status, 200)
+      await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Token').waitFor()
+    assert.equal((await read()).status, 401)
+    await page.reload()
+    await page.getByLabel('Token').fill(token)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Map', level: 1 }).waitFor()
+  },
+)

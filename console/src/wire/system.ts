@@ -137,6 +137,7 @@ export const Session = Type.Object({
   mode: Type.Enum(['full', 'read']),
   who: Type.String(),
   isSignedIn: Type.Boolean(),
+  byCookie: Type.Boolean({ description: 'Whether a cookie is why, whose session DELETE ends.' }),
   /** Where the documentation of the whole system is; empty where the gateway has no known address. */
   docsUrl: Type.String(),
   /** What is kept, in a sentence, and how far back it reaches. */

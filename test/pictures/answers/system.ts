@@ -243,6 +243,7 @@ export function session(now: number): Session {
     mode: 'full',
     who: 'this machine',
     isSignedIn: true,
+    byCookie: false,
     docsUrl: 'http://127.0.0.1:3000/docs/',
     keeps: `Kept: 212,480 traces and 61,200 lines in 184 of 256 MiB, back to ${new Date(now - 4_620 * minute).toISOString().slice(0, 16).replace('T', ' ')} UTC.`,
     collections: [
