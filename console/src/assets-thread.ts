@@ -25,7 +25,7 @@ function withoutComments(text: string): string {
       const trimmed = line.trim()
       const isComment = isInside || trimmed.startsWith('/*') || trimmed.startsWith('//')
       if (isInside || trimmed.startsWith('/*')) isInside = !trimmed.endsWith('*/')
-      return isComment ? '' : line.trimEnd()
+      return isComment ? '' : line
     })
     .join('\n')
 }

@@ -54,6 +54,13 @@ test('Types are removed from modules, and each line and column stays where it wa
   assert.equal(lines[5]?.indexOf('go(h'), main.split('\n')[5]?.indexOf('go(h'))
 })
 
+test('Lines of a module that are comments and nothing else are sent empty', async () => {
+  const text =
+    "/**\n * A page.\n */\n// One.\nexport const a = 'http://a' // a\n  /* two */\nexport const b = 2\n"
+  const [prepared] = await prepareInThread([{ name: 'a.ts', text }])
+  assert.equal(prepared?.content, "\n\n\n\nexport const a = 'http://a' // a\n\nexport const b = 2\n")
+})
+
 test('The page leads to the first module, to all that it imports at once, and to styles, those of libraries first', async () => {
   const { page, files } = createAssets(await prepareInThread(sources), template)
   const html = page.plain.toString()
