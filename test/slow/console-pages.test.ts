@@ -123,7 +123,7 @@ test(
     const read = () =>
       fetch(`${world.address}/api/services`, { headers: { cookie: `${cookie?.name}=${cookie?.value}` } })
     assert.equal((await read()).status, 200)
-      await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('Token').waitFor()
     assert.equal((await read()).status, 401)
     await page.reload()
