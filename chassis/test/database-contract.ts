@@ -11,8 +11,9 @@ import { testCommitLimits } from './database-commit-limit-contract.ts'
 import { testConcurrency } from './database-concurrency-contract.ts'
 import { testQueries } from './database-query-contract.ts'
 import { testUnits } from './database-unit-contract.ts'
-import { add, count, migrations, open } from './database-world.ts'
+import { add, count, demanding, migrations, open } from './database-world.ts'
 import type { CreateDatabaseUrl, Tables } from './database-world.ts'
+import { createRecording } from './recording.ts'
 
 /** What every adapter of a SQL database does. */
 export function testDatabase(name: string, createUrl: CreateDatabaseUrl): void {
@@ -24,6 +25,7 @@ export function testDatabase(name: string, createUrl: CreateDatabaseUrl): void {
     testDurability(createUrl)
     testClosing(createUrl)
     testMetrics(createUrl)
+    testSpans(createUrl)
   })
 }
 
@@ -52,6 +54,25 @@ function testMetrics(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(numberIn(/^quintet_commit_units_sum (\d+)$/m), 20)
     t.assert.ok(numberIn(/^quintet_commit_units_count (\d+)$/m) <= 20)
     t.assert.equal(numberIn(/^quintet_commits_waiting (\d+)$/m), 0)
+  })
+}
+
+function testSpans(createUrl: CreateDatabaseUrl): void {
+  test('what a recorded request reads and commits is in its trace, by operation and table and without values', async (t: TestContext) => {
+    const url = createUrl(t)
+    const { query, commit, read } = await open(t, url)
+    const spans = await createRecording().spansOf(async () => {
+      await commit([demanding(add(query, 'secret').compile())])
+      await read(query.selectFrom('account').select('id').where('id', '=', 'secret').compile())
+    })
+    t.assert.deepEqual(
+      spans.map(({ name, kind }) => [name, kind]),
+      [
+        ['commit INSERT account', 'client'],
+        ['SELECT account', 'client'],
+      ],
+    )
+    for (const { attributes } of spans) t.assert.doesNotMatch(JSON.stringify(attributes), /secret/)
   })
 }
 

@@ -33,6 +33,13 @@ export function createRecording({ perSecond = 10, slowMs = 250 } = {}) {
     spans,
     roots: () => spans().filter(({ kind }) => kind === 'server'),
     give: telemetry.giveOverdue,
+    /** Runs work as what a recorded message causes; the spans within it. */
+    async spansOf(work: () => Promise<unknown>): Promise<readonly SpanData[]> {
+      const messages = { queue: 'work', ids: ['1'], attempt: 1, traceparents: [] }
+      const noFailure = { ofResult: () => '', ofError: () => '' }
+      await telemetry.tracer('sample', createMetrics()).process(messages, work, noFailure)
+      return spans().filter(({ name }) => name !== 'process work')
+    },
     /** How many were lost for this reason, by the metrics of a service. */
     async lost(reason: string): Promise<number> {
       const metrics = createMetrics()

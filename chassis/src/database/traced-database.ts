@@ -9,11 +9,8 @@ export function tracedDatabase<Tables>(database: Database<Tables>, system: strin
   return {
     ...database,
     read(query) {
-      const parent = activeSpan()
-      if (parent === undefined) return database.read(query)
-      const summary = summaryOf(query.sql)
-      const attributes = { 'db.system.name': system, 'db.query.summary': summary }
-      return withSpan(parent, { name: summary, kind: 'client', attributes }, () => database.read(query))
+      if (activeSpan() === undefined) return database.read(query)
+      return withDatabaseSpan(system, summaryOf(query.sql), () => database.read(query))
     },
     commit(unit, deadline) {
       const parent = activeSpan()
@@ -31,6 +28,14 @@ export function tracedDatabase<Tables>(database: Database<Tables>, system: strin
       return withSpan(parent, about, () => database.commit(unit, deadline))
     },
   }
+}
+
+/** Runs one operation on a database, as a span where the request is recorded. The summary must have no value of a request. */
+export function withDatabaseSpan<T>(system: string, summary: string, work: () => T): T {
+  const parent = activeSpan()
+  if (parent === undefined) return work()
+  const attributes = { 'db.system.name': system, 'db.query.summary': summary }
+  return withSpan(parent, { name: summary, kind: 'client', attributes }, work)
 }
 
 /** The statements of a service are few; a bound for those whose lists are of any length. */

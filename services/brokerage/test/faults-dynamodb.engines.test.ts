@@ -7,9 +7,11 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startPrivateEngine } from '@quintet/backends'
 import { engineUrl, until } from '@quintet/chassis/testing'
+import { createRecording } from '@quintet/chassis/testing/recording'
 import { listenOn } from '@quintet/chassis/testing/sockets'
 import { createClient } from '@redis/client'
 import { decimalOf } from '../src/decimal.ts'
+import { openDynamodbConnection } from '../src/dynamodb/connection.ts'
 import { apply } from '../src/order.ts'
 import type { DecidedOrder } from '../src/order.ts'
 import { migrateStorage, openStorage } from '../src/storage.ts'
@@ -103,6 +105,24 @@ async function checkBooks(world: World, account: string, orders: number): Promis
 }
 
 if (server !== undefined) {
+  test('dynamodb: what a recorded request reads and writes is in its trace, without values', async (t) => {
+    const connection = openDynamodbConnection(await freshTable(t, server))
+    t.after(connection.close)
+    const key = { pk: { S: 'secret' }, sk: { S: 'secret' } }
+    const spans = await createRecording().spansOf(async () => {
+      await connection.putAll([key])
+      assert.deepEqual(await connection.get({ pk: 'secret', sk: 'secret' }), key)
+    })
+    assert.deepEqual(
+      spans.map(({ name, kind, attributes }) => [name, kind, attributes]),
+      ['BatchWriteItem', 'GetItem'].map((name) => [
+        name,
+        'client',
+        { 'db.system.name': 'aws.dynamodb', 'db.query.summary': name },
+      ]),
+    )
+  })
+
   for (const [what, loss] of ambiguousResponses)
     test(`A transaction ${what} takes effect once, and its orders succeed`, async (t) => {
       const table = await createLossyTable(t, server)

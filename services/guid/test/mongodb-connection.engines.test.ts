@@ -2,6 +2,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+import { createRecording } from '@quintet/chassis/testing/recording'
 import { startProxy } from '@quintet/chassis/testing/proxy'
 import { openMongoConnection } from '../src/mongodb/connection.ts'
 import type { MongoConnection } from '../src/mongodb/connection.ts'
@@ -23,6 +24,23 @@ function testConnection(server: string): void {
     )
     t.assert.equal(changes.filter(({ matchedCount }) => matchedCount === 1).length, 1)
     t.assert.equal(await codeOf(connection.read(() => Promise.reject(new TypeError('mine')))), 'Error')
+  })
+
+  test('mongodb: what a recorded request reads and writes is in its trace, without values', async (t: TestContext) => {
+    const { add, read } = open(t, freshDatabaseOn(server))
+    await add('first')
+    const spans = await createRecording().spansOf(async () => {
+      await add('secret')
+      await read('secret')
+    })
+    t.assert.deepEqual(
+      spans.map(({ name, kind, attributes }) => [name, kind, attributes]),
+      ['write', 'read'].map((name) => [
+        name,
+        'client',
+        { 'db.system.name': 'mongodb', 'db.query.summary': name },
+      ]),
+    )
   })
 
   test('mongodb: options in the URL cannot weaken the write concern or enable retries', async (t: TestContext) => {

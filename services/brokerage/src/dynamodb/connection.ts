@@ -13,7 +13,7 @@ import type {
   WriteRequest,
 } from '@aws-sdk/client-dynamodb'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
-import { createServerConnection } from '@quintet/chassis/database'
+import { createServerConnection, withDatabaseSpan } from '@quintet/chassis/database'
 import type { OperationDurations } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { createClient, socketsMax } from './client.ts'
@@ -74,7 +74,7 @@ const itemsPerPage = 50
 
 export function openDynamodbConnection(url: string, durations?: OperationDurations): DynamodbConnection {
   const { client, table, discardIdle } = createClient(url)
-  if (durations !== undefined) timeCommands(client, durations)
+  watchCommands(client, durations)
   const TableName = table
   // The client would count the wait for a socket towards the timeout of the request.
   const server = createServerConnection({
@@ -174,19 +174,20 @@ export function openDynamodbConnection(url: string, durations?: OperationDuratio
   }
 }
 
-/** Each attempt counts by itself, under the name of its operation, such as GetItem. */
-function timeCommands(client: DynamoDBClient, durations: OperationDurations): void {
+/** Times and traces each attempt by itself, under the name of its operation, such as GetItem. */
+function watchCommands(client: DynamoDBClient, durations: OperationDurations | undefined): void {
   client.middlewareStack.add(
     (next, { commandName = '' }) =>
       async (input) => {
+        const operation = commandName.replace(/Command$/, '')
         const startedAt = performance.now()
         try {
-          return await next(input)
+          return await withDatabaseSpan('aws.dynamodb', operation, () => next(input))
         } finally {
-          durations.observe(commandName.replace(/Command$/, ''), performance.now() - startedAt)
+          durations?.observe(operation, performance.now() - startedAt)
         }
       },
-    { step: 'initialize', name: 'timeCommands' },
+    { step: 'initialize', name: 'watchCommands' },
   )
 }
 

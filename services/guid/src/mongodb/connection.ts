@@ -1,5 +1,5 @@
 import type { Deadline } from '@quintet/chassis/clock'
-import { createServerConnection } from '@quintet/chassis/database'
+import { createServerConnection, withDatabaseSpan } from '@quintet/chassis/database'
 import type { OperationDurations } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import type { Collection } from 'mongodb'
@@ -78,13 +78,16 @@ export function openMongoConnection(
     unavailable: readError,
   })
 
-  const readNow = <R>(query: (options: CommandOptions) => Promise<R>) => server.use(() => runCommand(query))
+  const readNow = <R>(query: (options: CommandOptions) => Promise<R>) =>
+    withDatabaseSpan('mongodb', 'read', () => server.use(() => runCommand(query)))
   const timedRead: typeof readNow = durations?.timed('read', readNow) ?? readNow
   const writeNow = <R>(command: (options: CommandOptions) => Promise<R>, deadline: Deadline) =>
-    server.use(() => {
-      refuseLate(deadline)
-      return runCommand(command)
-    })
+    withDatabaseSpan('mongodb', 'write', () =>
+      server.use(() => {
+        refuseLate(deadline)
+        return runCommand(command)
+      }),
+    )
   const timedWrite: typeof writeNow = durations?.timed('write', writeNow) ?? writeNow
 
   async function read<R>(query: (options: CommandOptions) => Promise<R>): Promise<R> {
