@@ -56,6 +56,15 @@ test('The critical path leads back from the end through what ended last before',
   assert.deepEqual([...critical].toSorted(), ['first', 'inner', 'root', 'second'])
 })
 
+test('The server of a request is on the critical path, also where its span ends after the response has arrived', () => {
+  const { critical } = treeOf([
+    spanOf('request', '', 0, 100),
+    { ...spanOf('response', 'request', 1, 102), kind: 'server' },
+    spanOf('commit', 'response', 2, 90),
+  ])
+  assert.deepEqual([...critical], ['request', 'response', 'commit'])
+})
+
 test('What is closed hides what is below it, and nothing else', () => {
   const tree = treeOf([
     spanOf('root', '', 0, 100),

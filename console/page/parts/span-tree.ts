@@ -66,9 +66,12 @@ function gapOf(id: string, children: readonly SpanNode[]): SpanNode {
 /** From the end back: the child that ended last, then that which ended last before it began, and so on. */
 function addCritical(node: SpanNode, until: number, critical: Set<string>): void {
   critical.add(node.id)
-  let end = Math.min(node.endAt, until)
-  for (const child of node.children.toSorted((one, other) => other.endAt - one.endAt)) {
-    if (child.at >= end || child.endAt > end) continue
+  const last = Math.min(node.endAt, until)
+  // What ends later than the parent did not delay it, unless it is the server of a request: a response may arrive before its span ends.
+  const endOf = ({ span, endAt }: SpanNode) => (span?.kind === 'server' ? Math.min(endAt, last) : endAt)
+  let end = last
+  for (const child of node.children.toSorted((one, other) => endOf(other) - endOf(one))) {
+    if (child.at >= end || endOf(child) > end) continue
     addCritical(child, end, critical)
     end = child.at
   }
