@@ -1,7 +1,8 @@
 import { readSettings, loadConfig } from '@quintet/chassis/config'
 import { addressOf } from '@quintet/chassis/http'
 import { consoleSettings } from '@quintet/console/config'
-import { reachable } from './console.ts'
+import { sendTrusting } from '@quintet/console/send'
+import { certificateOf, reachable } from './console.ts'
 import { UsageError } from './usage-error.ts'
 
 /** More than any action of the console may take. */
@@ -19,18 +20,18 @@ export function consoleClient(): CallConsole {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host
   const url = reachable(`${config.TLS_CERT_FILE === '' ? 'http' : 'https'}://${host}:${address.port}`)
   const token = config.CONSOLE_TOKEN
+  const send = sendTrusting(() => ({ own: certificateOf(config, '') }))
   const headers = {
     accept: 'application/json',
     ...(token !== '' && { authorization: `Bearer ${token}` }),
   }
   return async (method, path) => {
-    const response = await fetch(new URL(path, url), {
+    const response = await send(new URL(path, url), {
       method,
       headers:
         method === 'GET'
           ? headers
           : { ...headers, 'content-type': 'application/json', 'x-quintet-console': '1' },
-      redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     }).catch((error: unknown) => {
       throw new UsageError(unreachable(url, error))

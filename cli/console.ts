@@ -1,17 +1,29 @@
-import { describeConfig, faultsOf, listOf, loadConfig } from '@quintet/chassis/config'
+import {
+  describeConfig,
+  faultsOf,
+  listOf,
+  loadConfig,
+  tlsFilesOf,
+  tlsOf,
+  validValues,
+} from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { broken } from '@quintet/chassis/diagnosis'
 import { dependencyDown } from '@quintet/chassis/errors'
 import { addressOf, listen } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { queueExists, unavailableAdmin } from '@quintet/chassis/queue'
+import { readTlsFiles } from '@quintet/chassis/tls'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import type { Telemetry } from '@quintet/chassis/telemetry'
 import { consoleSettings } from '@quintet/console/config'
 import type { ConsoleConfig } from '@quintet/console/config'
 import type { Broker, ObservedService } from '@quintet/console/parts'
+import { sendTrusting } from '@quintet/console/send'
+import type { Trust } from '@quintet/console/send'
 import { serviceNames, topology, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { upstreamFiles } from '../services/gateway/src/tls-settings.ts'
 import { services } from '../topology.ts'
 import type { Service } from '../topology.ts'
 import { examineEngines } from './doctor.ts'
@@ -82,6 +94,7 @@ function observe(
     name,
     title: topology[name].title,
     url,
+    send: sendTrusting(() => trustOf(name, settings)),
     metricsUrl: () => (operations() === undefined ? `${url()}/metrics` : `${operations()}/metrics/${name}`),
     readinessUrl: () =>
       operations() === undefined ? `${url()}/health/ready` : `${operations()}/health/${name}`,
@@ -104,6 +117,20 @@ function observe(
     },
     control: here?.control,
   }
+}
+
+/** A service is verified as the gateway verifies it, or by the certificate that the settings have for it. */
+function trustOf(name: ServiceName, settings: Settings): Trust {
+  const files = tlsFilesOf(validValues(services.gateway.settings, settings), upstreamFiles)
+  const { ca, cert, key } = readTlsFiles(files, Date.now())
+  const values = validValues(services[name].settings, settings)
+  return { ca, cert, key, own: certificateOf(values, name === 'gateway' ? 'GATEWAY_' : '') }
+}
+
+/** The certificate of a listener, whose settings begin with `prefix`. */
+export function certificateOf(values: object, prefix: string): string | undefined {
+  const tls = tlsOf(values, prefix)
+  return tls && readTlsFiles({ ...tls.files, key: undefined, authorities: undefined }, Date.now()).cert
 }
 
 /** The port for operations of a service elsewhere is on the same machine as the service, and has no TLS. */

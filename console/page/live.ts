@@ -16,6 +16,9 @@ const settleMs = 50
 /** The state of the stream, as this tab sees it. */
 export const liveState = createStore<'off' | 'connecting' | 'live' | 'away' | 'hidden'>('off')
 
+/** How many streams have been opened so far. What came before the newest, and after the one before, is in neither. */
+export const liveStreams = createStore(0)
+
 /** The data of a topic, as it comes, while `isOn`. */
 export function useLive<Name extends Topic>(
   topic: Name,
@@ -70,6 +73,7 @@ type Message =
   /** From the tab that has got the lock. */
   | { readonly kind: 'who' }
   | { readonly kind: 'state'; readonly state: 'connecting' | 'live' | 'away' }
+  | { readonly kind: 'opened' }
   | { readonly kind: 'data'; readonly topic: Topic; readonly text: string }
 
 const sharedName = 'quintet-live'
@@ -133,6 +137,7 @@ channel.addEventListener('message', ({ data }: MessageEvent<Message>) => {
   } else if (own === '' || hasStream) return
   else if (data.kind === 'who') post({ kind: 'want', tab, topics: own })
   else if (data.kind === 'state') liveState.set(data.state)
+  else if (data.kind === 'opened') countStream()
   else if (data.kind === 'data') receive(data.topic, data.text)
 })
 
@@ -151,6 +156,8 @@ function show(state: 'connecting' | 'live' | 'away'): void {
   liveState.set(state)
   post({ kind: 'state', state })
 }
+
+const countStream = () => liveStreams.set(liveStreams.get() + 1)
 
 function closeStream(): void {
   clearTimeout(retry)
@@ -173,6 +180,8 @@ function openStream(): void {
   opened.onopen = () => {
     waitMs = retryMs.first
     show('live')
+    countStream()
+    post({ kind: 'opened' })
   }
   opened.onerror = () => {
     if (source !== opened) return

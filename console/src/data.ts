@@ -7,7 +7,9 @@ import { topology } from '@quintet/contracts/topology'
 import type { Topology } from '@quintet/contracts/topology'
 import { collectionsIn } from './collections.ts'
 import { getJson } from './get-json.ts'
+import type { Limits } from './get-json.ts'
 import type { ConsoleParts } from './parts.ts'
+import type { Send } from './send.ts'
 import { CollectionList } from './wire/index.ts'
 import type { Collection } from './wire/index.ts'
 
@@ -20,7 +22,7 @@ type Parts = Pick<ConsoleParts, 'services'> & {
   /** The services whose paths the gateway forwards; those of this system by default. */
   readonly entries?: Topology
   /** Those that differ from the limits of `getJson`. */
-  readonly limits?: Parameters<typeof getJson>[1]
+  readonly limits?: Limits
 }
 
 /**
@@ -32,7 +34,8 @@ export function addData(app: App, parts: Parts): { collections(): Promise<Collec
   const isForwarded = forwardedBy(parts.entries ?? topology)
   const collections = createShared(
     async () => {
-      const { text } = await getJson(`${gatewayOf(services)}/openapi.json`, limits)
+      const { url, send } = gatewayOf(services)
+      const { text } = await getJson(`${url}/openapi.json`, { ...limits, send })
       return collectionsIn(JSON.parse(text))
     },
     { keepMs: documentMs },
@@ -55,10 +58,10 @@ export function addData(app: App, parts: Parts): { collections(): Promise<Collec
     async (request, reply) => {
       // The path of an absolute form, or one with needless percent-encoding, would become a part of the host.
       const target = request.url.startsWith(`${prefix}/`) ? request.url.slice(prefix.length) : '/'
-      const gateway = gatewayOf(services)
+      const { url, send } = gatewayOf(services)
       if (!isForwarded(target)) throw new AppError('not_found', 'No service has such a path.')
       const fields = credentialsOf(request.headers)
-      const { status, headers, text } = await getJson(gateway + target, { ...limits, fields })
+      const { status, headers, text } = await getJson(url + target, { ...limits, send, fields })
       for (const name of ['content-type', 'etag', 'retry-after', 'www-authenticate']) {
         const value = headers.get(name)
         if (value !== null) reply.header(name, value)
@@ -84,10 +87,11 @@ function credentialsOf({ authorization, 'x-api-key': key }: IncomingHttpHeaders)
   }
 }
 
-function gatewayOf(services: Parts['services']): string {
-  const url = services.find(({ name }) => name === 'gateway')?.url() ?? ''
-  if (url === '') throw dependencyDown('The address of the gateway is not known.')
-  return url.replace(/\/$/, '')
+function gatewayOf(services: Parts['services']): { readonly url: string; readonly send: Send } {
+  const gateway = services.find(({ name }) => name === 'gateway')
+  const url = gateway?.url() ?? ''
+  if (gateway === undefined || url === '') throw dependencyDown('The address of the gateway is not known.')
+  return { url: url.replace(/\/$/, ''), send: gateway.send }
 }
 
 /** Whether the gateway forwards a path to a service, by the list of services. */

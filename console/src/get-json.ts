@@ -1,7 +1,8 @@
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { bodyText } from './body-text.ts'
+import type { Send } from './send.ts'
 
-type Limits = {
+export type Limits = {
   readonly timeoutMs?: number
   readonly bytesMax?: number
 }
@@ -13,12 +14,15 @@ const defaults = { timeoutMs: 10_000, bytesMax: 4 * 1_048_576 }
 /** Gets JSON, or a problem document, of the gateway; rejects with an AppError for anything else. Redirects are not followed. */
 export async function getJson(
   url: string,
-  { fields = {}, ...limits }: Limits & { readonly fields?: Readonly<Record<string, string>> } = {},
+  {
+    send,
+    fields = {},
+    ...limits
+  }: Limits & { readonly send: Send; readonly fields?: Readonly<Record<string, string>> },
 ): Promise<Received> {
   const { timeoutMs, bytesMax } = { ...defaults, ...limits }
   try {
-    const response = await fetch(url, {
-      redirect: 'manual',
+    const response = await send(url, {
       headers: { accept: 'application/json', ...fields },
       signal: AbortSignal.timeout(timeoutMs),
     })

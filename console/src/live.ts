@@ -38,13 +38,21 @@ export function addLive(app: App, parts: LiveParts): void {
   const { clock, heartbeatMs = intervals.heartbeatMs, batchMs = intervals.batchMs } = parts
   const streams = new Set<Stream>()
   let timer: NodeJS.Timeout | undefined
-  let follower: Follower | undefined
+  let following: Promise<Follower> | undefined
   let batches = 0
+
+  /** What has happened until now is not sent. */
+  async function begin(): Promise<Follower> {
+    const follower = createFollower(parts.reader, clock)
+    await follower.next().catch(() => undefined)
+    return follower
+  }
 
   /** One look for all streams. What cannot be read now is there with a later one. */
   async function sendBatch(): Promise<void> {
     const isWanted = (topic: Topic) => [...streams].some((stream) => stream.topics.has(topic))
-    follower ??= createFollower(parts.reader, clock)
+    following ??= begin()
+    const follower = await following
     const isTimeForFigures = batches % figuresEvery === 0
     batches += 1
     const [recent, map, queues] = await Promise.all([
@@ -66,7 +74,7 @@ export function addLive(app: App, parts: LiveParts): void {
     timer = setTimeout(() => {
       void sendBatch().finally(() => {
         timer = undefined
-        if (streams.size === 0) follower = undefined
+        if (streams.size === 0) following = undefined
         schedule()
       })
     }, batchMs).unref()
@@ -113,10 +121,13 @@ export function addLive(app: App, parts: LiveParts): void {
         'cache-control': 'no-store',
         'cross-origin-resource-policy': 'same-origin',
       })
+      // The head is sent with what is written first. A client that has it gets all that happens from then on.
+      following ??= begin()
+      await following
       response.write(': what happens\n\n')
       batches = 0
       schedule()
-      await once(response, 'close')
+      if (!response.closed) await once(response, 'close')
       response.req.socket.off('end', end)
     },
   )

@@ -6,6 +6,7 @@ import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { FastifyRequest } from 'fastify'
 import type { Reader } from './reader.ts'
+import type { Send } from './send.ts'
 import type { ActionList, EventList, ServiceDetail, ServiceState } from './wire/index.ts'
 
 /** What the parts of the console share. Each subject adds its routes by `add<Subject>(app, parts)`, with those parts that it needs. */
@@ -36,6 +37,8 @@ export type ObservedService = {
   readonly title: string
   /** Where this machine reaches its API; it may change with a start. */
   readonly url: () => string
+  /** Reaches it at its URLs. */
+  readonly send: Send
   /** The URLs of its metrics and of its readiness with details: its own, or those of the listener for operations. */
   readonly metricsUrl: () => string
   readonly readinessUrl: () => string

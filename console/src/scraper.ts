@@ -14,7 +14,7 @@ import { createTarget } from './scraping/target.ts'
 import type { Target } from './scraping/target.ts'
 import type { ServiceState } from './wire/index.ts'
 
-type Service = Pick<ObservedService, 'name' | 'metricsUrl' | 'metricsText' | 'control'>
+type Service = Pick<ObservedService, 'name' | 'send' | 'metricsUrl' | 'metricsText' | 'control'>
 
 type Options = {
   readonly services: readonly Service[]
@@ -110,11 +110,11 @@ function createTargets({ kept, clock, fetchText = createFetchText() }: Options) 
   const { now } = durationClockOf(clock)
   const targets = new Map<string, { readonly url: string; readonly target: Target }>()
 
-  function targetOf({ name, metricsUrl, metricsText }: Service): Target {
+  function targetOf({ name, send, metricsUrl, metricsText }: Service): Target {
     const url = metricsUrl()
     const known = targets.get(name)
     if (known?.url === url) return known.target
-    const target = createTarget({ kept, now, getText: metricsText ?? (() => fetchText(url)) })
+    const target = createTarget({ kept, now, getText: metricsText ?? (() => fetchText(url, send)) })
     targets.set(name, { url, target })
     return target
   }

@@ -1,5 +1,6 @@
 import { Check } from 'typebox/schema'
 import type { ObservedService } from './parts.ts'
+import type { Send } from './send.ts'
 import { PromiseList } from './wire/index.ts'
 import type { PromiseCheck } from './wire/index.ts'
 
@@ -8,10 +9,10 @@ const timeoutMs = 7_000
 
 /** What a service has found about its promises, or finds now about the one of this id; the reason where that cannot be read. */
 export async function fetchPromises(
-  service: Pick<ObservedService, 'name' | 'readinessUrl' | 'promises' | 'control'>,
+  service: Pick<ObservedService, 'name' | 'send' | 'readinessUrl' | 'promises' | 'control'>,
   id?: string,
 ): Promise<readonly PromiseCheck[] | string> {
-  const { name, readinessUrl, promises, control } = service
+  const { name, send, readinessUrl, promises, control } = service
   const state = control?.state() ?? 'up'
   if (state !== 'up' && state !== 'not ready') return `The service is ${state}.`
   const own = promises?.()
@@ -21,13 +22,16 @@ export async function fetchPromises(
   const url = new URL('promises', readinessUrl())
   url.searchParams.set('service', name)
   if (id !== undefined) url.searchParams.set('check', id)
-  return request(url, id)
+  return request(url, send, id)
 }
 
-async function request(url: URL, id: string | undefined): Promise<readonly PromiseCheck[] | string> {
+async function request(
+  url: URL,
+  send: Send,
+  id: string | undefined,
+): Promise<readonly PromiseCheck[] | string> {
   try {
-    const response = await fetch(url, {
-      redirect: 'error',
+    const response = await send(url, {
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(timeoutMs),
     })

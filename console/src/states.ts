@@ -76,12 +76,11 @@ async function probe(service: ObservedService): Promise<FoundState> {
   return state === 'up' ? readinessOf(service) : { state, fault: '', dependencies: {} }
 }
 
-async function readinessOf({ readiness, readinessUrl }: ObservedService): Promise<FoundState> {
+async function readinessOf({ send, readiness, readinessUrl }: ObservedService): Promise<FoundState> {
   const url = readinessUrl()
   try {
     if (readiness !== undefined) return stateFrom(200, await readiness())
-    const response = await fetch(url, {
-      redirect: 'error',
+    const response = await send(url, {
       headers: { accept: 'application/json' },
       signal: AbortSignal.timeout(probeTimeoutMs),
     })

@@ -67,6 +67,17 @@ test('A stream has the topics that are asked for: what is new, and figures when 
   assert.equal(other.events().length, 0)
 })
 
+test('What is kept once a client has the head of its stream is sent, also the very first', async (t) => {
+  const { file, follow } = await world(t)
+  file.write([partOf(1)], [line(1)])
+  const { events } = await follow('traces,logs')
+  file.write([partOf(2)], [line(2)])
+  await until(() => events().length >= 2)
+  const ids = events().flatMap(({ topic, data }) => (topic === 'traces' ? data.data.map(({ id }) => id) : []))
+  assert.deepEqual(ids, [hex(2, 32)])
+  assert.equal(events().find(({ topic }) => topic === 'logs')?.data.data.length, 1)
+})
+
 test('A flood comes as few batches, with the number of those that are left out', async (t) => {
   const { file, follow } = await world(t)
   const { events } = await follow('logs,traces')

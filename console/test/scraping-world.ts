@@ -7,6 +7,7 @@ import { serviceNames } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { createFigures, kept } from '../src/figures.ts'
 import { createScraper } from '../src/scraper.ts'
+import { send } from '../src/send.ts'
 import { createFetchText } from '../src/scraping/fetch-text.ts'
 import type { EventList, ServiceState } from '../src/wire/index.ts'
 
@@ -46,7 +47,7 @@ export function createScraping(t: TestContext, { urls, state = () => 'up', metri
   const services = serviceNames
     .filter((name) => name in urls)
     .map((name) => ({
-      ...{ name, metricsUrl: () => urls[name] ?? '', metricsText },
+      ...{ name, send, metricsUrl: () => urls[name] ?? '', metricsText },
       control: { state: () => state(name), since: () => begin, start: async () => {}, stop: async () => {} },
     }))
   const events: EventList['data'][number][] = []

@@ -22,6 +22,7 @@ import { addMap } from '../../console/src/map.ts'
 import type { Broker } from '../../console/src/parts.ts'
 import { createQueueLook } from '../../console/src/queue-look.ts'
 import { createScraper } from '../../console/src/scraper.ts'
+import { send } from '../../console/src/send.ts'
 import { parseSeries, readSamples } from '../../console/src/scraping/metrics-text.ts'
 import { SystemMap } from '../../console/src/wire/index.ts'
 import { services } from '../../topology.ts'
@@ -52,7 +53,7 @@ async function world(t: TestContext) {
   const stopped = new Set<ServiceName>()
   const textOf = async (name: ServiceName) => (await metrics.get(name)?.text()) ?? ''
   const observed = serviceNames.map((name) => ({
-    ...{ name, title: topology[name].title },
+    ...{ name, send, title: topology[name].title },
     url: () => urls.get(name) ?? '',
     metricsUrl: () => `${urls.get(name)}/metrics`,
     // As new as each scrape, while what a service responds with may be a moment old.

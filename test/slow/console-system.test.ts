@@ -12,9 +12,14 @@ test(
   withChromium,
   async (t) => {
     const folder = dataFolder(t)
-    const { gateway, open, faults } = await openConsole(t, { DATA_DIR: folder })
+    const { gateway, address, open, faults } = await openConsole(t, { DATA_DIR: folder })
     await call('POST', `${gateway}/guid`, { user: 'first' })
     await whileLocked(join(folder, 'guid.db'), 700, () => call('POST', `${gateway}/guid`, { user: 'slow' }))
+
+    await until(async () => {
+      const traces = await fetch(`${address}/api/traces?min=500`)
+      return Object(await traces.json()).data.length > 0
+    })
 
     const page = await open('/')
     await page.getByRole('navigation').getByRole('link', { name: 'Traces' }).click()

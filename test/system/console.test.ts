@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { sendTrusting } from '@quintet/console/send'
 import { until } from '@quintet/chassis/testing'
+import { authority, tlsFiles } from '@quintet/chassis/testing/tls'
 import { dataFolder, run } from './processes.ts'
 
 const token = 'a-token-of-the-console-that-is-long-enough'
@@ -40,6 +43,30 @@ test('quintet services shows, stops and starts a service of the process of the c
   const elsewhere = await servicesCommand(t, url, ['stop', 'guid'])
   assert.deepEqual(elsewhere, { code: 1, output: 'guid runs in another process; stop it there.\n' })
   assert.equal(await quintet.kill('SIGTERM'), 0)
+})
+
+test('The console and its commands reach a system with TLS, whatever name and authority its certificates are of', async (t) => {
+  const ofGateway = tlsFiles(t, authority(), { names: ['api.example.com'] })
+  const shared = tlsFiles(t, authority())
+  const settings = {
+    DATA_DIR: dataFolder(t),
+    GATEWAY_TLS_CERT_FILE: ofGateway.certificate,
+    GATEWAY_TLS_KEY_FILE: ofGateway.key,
+    TLS_CERT_FILE: shared.certificate,
+    TLS_KEY_FILE: shared.key,
+    GATEWAY_UPSTREAM_CA_FILE: shared.authority,
+  }
+  const quintet = run(t, ['quintet.ts', 'start', '--workers', '1'], settings)
+  const url = await quintet.address('console')
+  assert.match(url, /^https:/)
+  const send = sendTrusting(() => ({ own: readFileSync(shared.certificate, 'utf8') }))
+  const request = { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(20_000) }
+  const movies = await send(`${url}/api/data/api/movies`, request)
+  assert.deepEqual([movies.status, await movies.json()], [200, []])
+  const listed = await servicesCommand(t, url, ['list'], settings)
+  assert.equal(listed.code, 0, listed.output)
+  assert.match(listed.output, /^gateway +up .*https:/m)
+  assert.match(listed.output, /^inventory +up .*https:/m)
 })
 
 test('A console alone shows services elsewhere, to whoever has its token', async (t) => {

@@ -3,7 +3,7 @@ import type { WatchedFile } from '../files/index.ts'
 import { readTlsFiles } from './files.ts'
 import type { TlsFiles, TlsTexts } from './files.ts'
 
-export { examineTlsFiles, tlsFileFaults } from './files.ts'
+export { examineTlsFiles, readTlsFiles, tlsFileFaults } from './files.ts'
 export type { NamedFile, TlsFiles, TlsTexts } from './files.ts'
 
 /** What both sides of TLS have in common: no version before 1.2, and there only ciphers that HTTP/2 admits as well (RFC 9113, 9.2.2). */

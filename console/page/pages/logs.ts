@@ -21,7 +21,7 @@ import { onKey } from '../keys.ts'
 import { useLive } from '../live.ts'
 import { icon } from '../parts/icons.ts'
 import { linePanel, logList } from '../parts/log-list.ts'
-import { usePagedRows, useReloadAfterPause } from '../parts/paged-rows.ts'
+import { usePagedRows, useReloadAfterGap } from '../parts/paged-rows.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { agoText, counted, countText } from '../parts/time.ts'
 import { addressOf, setQuery, useRoute } from '../router.ts'
@@ -57,7 +57,7 @@ const allLines = component(function AllLines() {
     },
     (one, other) => other.id - one.id,
   )
-  useReloadAfterPause(isLive, list.reload)
+  useReloadAfterGap(isLive, list.reload)
   const isPaused = !isLive && name !== undefined
   useEffect(() => setWaiting(0), [isPaused])
   useLive(

@@ -54,7 +54,8 @@ function tabs(base: string, name: string): VNode {
 
 function facts(queue: QueueSummary): VNode {
   const { fault, live, dead, oldestAgeMs, published, done, failed, service, broker, url } = queue
-  const note = (value: number | null) => (value === null ? (fault ?? 'The broker cannot say.') : undefined)
+  const note = (value: number | null) =>
+    value === null ? (fault ?? 'The broker does not report it.') : undefined
   return div(
     {},
     fault !== null && p({ class: 'notice bad', role: 'status' }, fault),

@@ -58,14 +58,14 @@ const list = component(function List() {
     ),
     p(
       { class: 'quiet' },
-      'Rates are those of the last minute. A dash stands for what the broker cannot say.',
+      'Rates are those of the last minute. A dash stands for what the broker does not report.',
     ),
   )
 })
 
 function row(queue: QueueSummary): VNode {
   const { name, fault, live, dead, oldestAgeMs, service } = queue
-  const why = fault ?? 'The broker cannot say.'
+  const why = fault ?? 'The broker does not report it.'
   const figure = (
     value: number | null,
     text: (value: number | null) => string,

@@ -7,7 +7,7 @@ import { byCount, facet, filterPanel } from '../parts/facets.ts'
 import { grid } from '../parts/grid.ts'
 import type { Column, Sort } from '../parts/grid.ts'
 import { histogram } from '../parts/histogram.ts'
-import { usePagedRows, useReloadAfterPause } from '../parts/paged-rows.ts'
+import { usePagedRows, useReloadAfterGap } from '../parts/paged-rows.ts'
 import { serviceName } from '../parts/service-name.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { agoText, counted, countText, durationText, shortCount, time } from '../parts/time.ts'
@@ -41,7 +41,7 @@ export function Page() {
       }),
     byDuration ? (one, other) => other.durationMs - one.durationMs : (one, other) => other.at - one.at,
   )
-  useReloadAfterPause(isLive, list.reload)
+  useReloadAfterGap(isLive, list.reload)
   const head = useGet('/api/traces', {
     query: { ...asked, from: Math.floor(from), to: Math.ceil(to), limit: 1 },
   })

@@ -2,6 +2,8 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { asCallError } from '../api.ts'
 import type { CallError } from '../api.ts'
 import { useFindText } from '../find.ts'
+import { liveStreams } from '../live.ts'
+import { useStore } from '../store.ts'
 
 type PageOf<Row> = { readonly data: readonly Row[]; readonly next: string | null }
 type Cursor = { readonly limit: number; readonly cursor: string | undefined }
@@ -40,6 +42,9 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
   const latest = useRef({ load, compare })
   latest.current = { load, compare }
   const current = useRef(new AbortController())
+  const shown = useRef<string | undefined>(undefined)
+  /** What has come by itself since the key changed, until its first rows are there. */
+  const added = useRef<Row[] | undefined>(undefined)
 
   const call = useCallback(
     (page: Cursor, merge: (old: readonly Row[], found: readonly Row[]) => readonly Row[]) => {
@@ -64,7 +69,15 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
   )
   useEffect(() => {
     current.current = new AbortController()
-    call({ limit: firstRows, cursor: undefined }, (_, found) => found)
+    const isNew = shown.current !== key
+    shown.current = key
+    if (isNew) added.current = []
+    call({ limit: firstRows, cursor: undefined }, (old, found) => {
+      // What came by itself may be newer than the response.
+      const others = isNew ? (added.current ?? []) : old
+      added.current = undefined
+      return merged(others, found, latest.current.compare)
+    })
     return () => current.current.abort()
   }, [key, round])
 
@@ -79,19 +92,22 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
     if (isSearching && hasMore && error === undefined) loadMore()
   }, [isSearching, hasMore, isLoading])
   const add = useCallback((found: readonly Row[]) => {
+    added.current?.push(...found)
     if (found.length > 0) setRows((old) => merged(old, found, latest.current.compare))
   }, [])
   const reload = useCallback(() => setRound((old) => old + 1), [])
   return { rows, isLoading, error, hasMore, loadMore, reload, add }
 }
 
-/** Loads the list anew when it goes on after a pause, in which nothing was added to it. */
-export function useReloadAfterPause(isLive: boolean, reload: () => void): void {
-  const wasLive = useRef(isLive)
+/** Loads the list anew after a time in which nothing was added to it: a pause, or that between two streams. */
+export function useReloadAfterGap(isLive: boolean, reload: () => void): void {
+  const streams = useStore(liveStreams)
+  const seen = useRef({ isLive, streams })
   useEffect(() => {
-    if (isLive && !wasLive.current) reload()
-    wasLive.current = isLive
-  }, [isLive])
+    const before = seen.current
+    if (isLive && (!before.isLive || before.streams !== streams)) reload()
+    seen.current = { isLive, streams }
+  }, [isLive, streams])
 }
 
 function merged<Row extends { readonly id: string | number }>(

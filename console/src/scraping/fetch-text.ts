@@ -1,10 +1,11 @@
 import { bodyText } from '../body-text.ts'
+import type { Send } from '../send.ts'
 
 /** Why metrics cannot be read, in a sentence. */
 export class ScrapeFault extends Error {}
 
 /** Gets the text of metrics at a URL, or rejects with a `ScrapeFault`. */
-export type FetchText = (url: string) => Promise<string>
+export type FetchText = (url: string, send: Send) => Promise<string>
 
 const timeoutMs = 5_000
 const bytesMax = 8 * 1_048_576
@@ -12,18 +13,21 @@ const bytesMax = 8 * 1_048_576
 /** Gets it within so many bytes and so much time. */
 export function createFetchText(limits: { timeoutMs?: number; bytesMax?: number } = {}): FetchText {
   const within = { timeoutMs, bytesMax, ...limits }
-  return async (url) => {
+  return async (url, send) => {
     try {
-      return await fetchText(url, within)
+      return await fetchText(url, send, within)
     } catch (error) {
       throw error instanceof ScrapeFault ? error : new ScrapeFault(reasonOf(error, within.timeoutMs))
     }
   }
 }
 
-async function fetchText(url: string, limits: { timeoutMs: number; bytesMax: number }): Promise<string> {
-  const response = await fetch(url, {
-    redirect: 'error',
+async function fetchText(
+  url: string,
+  send: Send,
+  limits: { timeoutMs: number; bytesMax: number },
+): Promise<string> {
+  const response = await send(url, {
     headers: { accept: 'text/plain;version=0.0.4' },
     signal: AbortSignal.timeout(limits.timeoutMs),
   })
