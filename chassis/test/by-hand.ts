@@ -50,9 +50,17 @@ export async function untilCacheIsUsed(app: App, url: string): Promise<void> {
   }
 }
 
-/** Has a resource cached, by some reads: on a busy machine what one of them has loaded may be too late to be cached. */
+/** Has a resource cached, by reads until one is a hit: on a busy machine what one of them has loaded may be too late to be cached. */
 export async function cacheByReading(app: App, path: string): Promise<void> {
-  for (let reads = 0; reads < 5; reads++) await app.inject(path)
+  const hits = async () => {
+    const { body } = await app.inject('/metrics')
+    return Number(/^quintet_cache_reads_total\{result="hit"\} (\d+)$/m.exec(body)?.[1] ?? 0)
+  }
+  const before = await hits()
+  for (let reads = 0; (await hits()) === before; reads++) {
+    if (reads > 1_000) throw new Error(`${path} is not cached.`)
+    await app.inject(path)
+  }
 }
 
 /**

@@ -8,7 +8,8 @@ import { copyRepository, newService as name } from './repository-copy.ts'
 
 /** A service that `quintet make service` has made, on PostgreSQL. */
 const server = engineUrl('postgres')
-if (server !== undefined) {
+const cache = engineUrl('redis')
+if (server !== undefined && cache !== undefined) {
   const copy = await copyRepository()
   after(() => copy.remove())
   await copy.execute('node', ['quintet.ts', 'make', 'service', name])
@@ -16,7 +17,10 @@ if (server !== undefined) {
   test('A made service passes its own tests on PostgreSQL', async () => {
     const tests = globSync(`services/${name}/test/**/*.engines.test.ts`, { cwd: copy.folder })
     assert.equal(tests.length, 1)
-    const output = await copy.execute('node', ['--test', ...tests], { ENGINE_POSTGRES: server })
+    const output = await copy.execute('node', ['--test', ...tests], {
+      ENGINE_POSTGRES: server,
+      ENGINE_REDIS: cache,
+    })
     assert.doesNotMatch(output, /is not available/)
   })
 

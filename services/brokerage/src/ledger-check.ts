@@ -4,13 +4,12 @@ import type { CheckedPromise } from '@quintet/chassis/promises'
 import type { Account } from './order.ts'
 import type { AccountStore, LedgerEntry } from './port.ts'
 
-/** Of a longer history only the end is checked, so that one account takes a bounded time. */
-const wholeMax = 2_000
-const tailMax = 1_000
+/** Of a history longer than `wholeMax` only the last `tailMax` are checked, so that one account takes a bounded time. */
+const historyBounds = { wholeMax: 2_000, tailMax: 1_000 }
 const rowsPerPage = 250
 
 /** What the ledgers of accounts promise, as far as the running service can check it. */
-export function ledgerPromise(accounts: AccountStore): CheckedPromise {
+export function ledgerPromise(accounts: AccountStore, bounds = historyBounds): CheckedPromise {
   return {
     id: 'ledger',
     title: 'The cash and the shares of an account are the sums of its ledger, and never negative.',
@@ -19,7 +18,7 @@ export function ledgerPromise(accounts: AccountStore): CheckedPromise {
       noun: 'account',
       kept: 'cash and shares are the sums of the ledger, nothing is below zero, and no order is missing',
       pick: accounts.sample,
-      faultOf: (id) => faultOf(accounts, id),
+      faultOf: (id) => faultOf(accounts, id, bounds),
     }),
   }
 }
@@ -28,7 +27,11 @@ export function ledgerPromise(accounts: AccountStore): CheckedPromise {
  * Orders and ledger entries up to the sequence of an account never change, so that they are of one state with it although they are read
  * after it, while other orders are placed.
  */
-async function faultOf(accounts: AccountStore, id: number): Promise<string | undefined> {
+async function faultOf(
+  accounts: AccountStore,
+  id: number,
+  { wholeMax, tailMax }: typeof historyBounds,
+): Promise<string | undefined> {
   const account = await accounts.find(id)
   if (account === undefined) return undefined
   const { sequence } = account

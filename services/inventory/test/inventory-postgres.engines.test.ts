@@ -9,7 +9,10 @@ if (server !== undefined) {
   await import('./earlier-writer.test.ts')
   await import('./routes.test.ts')
   // A cache in memory is not used beside a server.
-  process.env.TEST_CACHE = engineUrl('redis') ?? 'none:'
-  await import('./promises.test.ts')
-  await import('./slow/promises.test.ts')
+  const cache = engineUrl('redis')
+  if (cache !== undefined) {
+    process.env.TEST_CACHE = cache
+    await import('./promises.test.ts')
+    await import('./slow/promises.test.ts')
+  }
 }
