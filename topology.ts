@@ -1,4 +1,4 @@
-import { loadConfig, validValues } from '@quintet/chassis/config'
+import { loadConfig, tlsFilesOf, validValues } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
@@ -25,7 +25,7 @@ import { notificationsQueue } from './services/certificates/src/notification-sto
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
-import { gatewayTlsSides } from './services/gateway/src/tls-settings.ts'
+import { gatewayTlsSides, upstreamFiles } from './services/gateway/src/tls-settings.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
 import { commandsQueue } from './services/guid/src/port.ts'
@@ -107,6 +107,11 @@ export const services = {
     tlsSides: (settings) => gatewayTlsSides(validValues(gatewaySettings, settings)),
   },
 } satisfies { readonly [Name in ServiceName]: Service }
+
+/** By what the gateway verifies services at `https:` addresses, and what it shows to them. */
+export function upstreamTls(settings: Settings): TlsFiles {
+  return tlsFilesOf(validValues(gatewaySettings, settings), upstreamFiles)
+}
 
 /** Moves all private keys of the certificates service to the current key-encryption key. */
 export function rewrapPrivateKeys(settings: Settings) {

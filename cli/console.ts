@@ -1,12 +1,4 @@
-import {
-  describeConfig,
-  faultsOf,
-  listOf,
-  loadConfig,
-  tlsFilesOf,
-  tlsOf,
-  validValues,
-} from '@quintet/chassis/config'
+import { describeConfig, faultsOf, listOf, loadConfig, tlsOf, validValues } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { broken } from '@quintet/chassis/diagnosis'
 import { dependencyDown } from '@quintet/chassis/errors'
@@ -23,8 +15,7 @@ import { sendTrusting } from '@quintet/console/send'
 import type { Trust } from '@quintet/console/send'
 import { serviceNames, topology, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
-import { upstreamFiles } from '../services/gateway/src/tls-settings.ts'
-import { services } from '../topology.ts'
+import { services, upstreamTls } from '../topology.ts'
 import type { Service } from '../topology.ts'
 import { examineEngines } from './doctor.ts'
 import { pendingMigrations } from './migrate.ts'
@@ -121,8 +112,7 @@ function observe(
 
 /** A service is verified as the gateway verifies it, or by the certificate that the settings have for it. */
 function trustOf(name: ServiceName, settings: Settings): Trust {
-  const files = tlsFilesOf(validValues(services.gateway.settings, settings), upstreamFiles)
-  const { ca, cert, key } = readTlsFiles(files, Date.now())
+  const { ca, cert, key } = readTlsFiles(upstreamTls(settings), Date.now())
   const values = validValues(services[name].settings, settings)
   return { ca, cert, key, own: certificateOf(values, name === 'gateway' ? 'GATEWAY_' : '') }
 }
