@@ -8,7 +8,15 @@ import {
   validValues,
 } from '@quintet/chassis/config'
 import type { AuthSettings, Settings } from '@quintet/chassis/config'
-import { broken, diagnoseIssuer, diagnoseLimits, diagnoseTls, good, weak } from '@quintet/chassis/diagnosis'
+import {
+  broken,
+  diagnoseIssuer,
+  diagnoseLimits,
+  diagnoseTls,
+  diagnoseTrust,
+  good,
+  weak,
+} from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { namedFileFault, readListFile } from '@quintet/chassis/files'
 import { parseApiKeys } from '@quintet/chassis/guard/api-key-file'
@@ -16,7 +24,7 @@ import type { TlsFiles } from '@quintet/chassis/tls'
 import { consoleSettings, othersReach } from '@quintet/console/config'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
-import { services } from '../topology.ts'
+import { services, upstreamTls } from '../topology.ts'
 
 /** What is examined, by the settings that name it. */
 export type Examined = {
@@ -44,6 +52,24 @@ export function examineTls(names: readonly ServiceName[], settings: Settings): E
       settings: filesOf(files).map(({ setting }) => setting),
       findings: diagnoseTls(files, Date.now()),
     }))
+}
+
+/** Whether the gateway can verify these services, which have the same settings. */
+export function examineTrust(names: readonly ServiceName[], settings: Settings): Examined[] {
+  const name = names.find((one) => one !== 'gateway')
+  if (name === undefined || !names.includes('gateway')) return []
+  const served = tlsOf(validValues(services[name].settings, settings), '')?.files
+  if (served === undefined) return []
+  const trusted = upstreamTls(settings)
+  return [
+    {
+      shown: 'TLS between the gateway and the services',
+      settings: filesOf({ ...trusted, certificate: served.certificate, key: undefined }).map(
+        ({ setting }) => setting,
+      ),
+      findings: diagnoseTrust(served, trusted, Date.now()),
+    },
+  ]
 }
 
 function filesOf({ certificate, key, authorities }: TlsFiles) {

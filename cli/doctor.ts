@@ -10,7 +10,7 @@ import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
 import { pendingMigrations } from './migrate.ts'
-import { examineConsole, examineGuard, examineTls } from './doctor-guard.ts'
+import { examineConsole, examineGuard, examineTls, examineTrust } from './doctor-guard.ts'
 import type { Examined } from './doctor-guard.ts'
 import {
   programsToStart,
@@ -40,6 +40,7 @@ export async function doctor(words: readonly string[]): Promise<void> {
   throwFaults(settingsFaults(programs, settings).filter((fault) => !reported.includes(fault)))
   if (tls.some(isBroken)) throw new UsageError('Nothing else is examined before these files can be used.')
   print([
+    ...examineTrust(names, settings),
     ...(programs.includes('console') ? examineConsole(settings) : []),
     ...(await examineGuard(names, settings)),
     ...(await examineEngines(names, settings)),

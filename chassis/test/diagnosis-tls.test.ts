@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { test } from 'node:test'
-import { diagnoseTls } from '@quintet/chassis/diagnosis'
+import { diagnoseTls, diagnoseTrust } from '@quintet/chassis/diagnosis'
 import { authority, namedTlsFiles, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 
 /** What is found out about these files, without the paths, at this many days from now. */
@@ -54,4 +54,30 @@ test('A key of another certificate and a file that is missing are faults, beside
     valid,
     'broken: TLS_KEY_FILE does not exist: it must be a file with a private key in PEM that needs no passphrase.',
   ])
+})
+
+test('A server is verified by the authority of its certificate, and the finding says where that is not one of the client', (t) => {
+  const by = authority('of services')
+  const files = tlsFiles(t, by)
+  const server = namedTlsFiles(files)
+  const verdictBy = (path: string | undefined) => {
+    const authorities = path === undefined ? undefined : { setting: 'GATEWAY_UPSTREAM_CA_FILE', path }
+    const client = { certificate: undefined, key: undefined, authorities }
+    return diagnoseTrust(server, client, Date.now()).map(({ verdict, text }) => `${verdict}: ${text}`)
+  }
+  assert.deepEqual(verdictBy(files.authority), [
+    'good: TLS_CERT_FILE is of an authority in GATEWAY_UPSTREAM_CA_FILE.',
+  ])
+  // Another authority of the same name has another key.
+  for (const other of [authority('another'), authority('of services')])
+    assert.deepEqual(verdictBy(tlsFiles(t, other).authority), [
+      'weak: TLS_CERT_FILE is of no authority in GATEWAY_UPSTREAM_CA_FILE, so that it cannot be verified.',
+    ])
+  // Not by itself, as a certificate of no authority would be.
+  assert.match(verdictBy(files.certificate).join(), /^weak: /)
+  assert.deepEqual(verdictBy(undefined), [
+    'weak: TLS_CERT_FILE is of no authority in the system, so that it cannot be verified.',
+  ])
+  rmSync(files.certificate)
+  assert.deepEqual(verdictBy(files.authority), [])
 })

@@ -3,7 +3,7 @@ import { broken, good } from './port.ts'
 import type { Diagnose, Finding } from './port.ts'
 
 export * from './port.ts'
-export { diagnoseTls } from './tls.ts'
+export { diagnoseTls, diagnoseTrust } from './tls.ts'
 export { logUnusedStorage, unusedStorage } from './unused-storage.ts'
 
 const timeoutMs = 10_000

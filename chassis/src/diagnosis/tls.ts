@@ -1,5 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { examineTlsFiles } from '../tls/index.ts'
-import type { TlsFiles } from '../tls/index.ts'
+import type { NamedFile, TlsFiles } from '../tls/index.ts'
 import { broken, good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
@@ -27,4 +28,46 @@ export function diagnoseTls(files: TlsFiles, now: number): Finding[] {
   )
   const isPair = files.key !== undefined && files.certificate !== undefined && faults.length === 0
   return [...ofCertificates, ...(isPair ? [fits] : []), ...faults.map(broken)]
+}
+
+/** Whether what serves with these files is verified by a client that has the others, which no client is that has none of its authorities. */
+export function diagnoseTrust(server: TlsFiles, client: TlsFiles, now: number): Finding[] {
+  const { certificate } = server
+  const served = chainOf(server, certificate, now)
+  const own =
+    client.authorities === undefined ? systemAuthorities() : chainOf(client, client.authorities, now)
+  // Files that cannot be read are reported by themselves.
+  if (certificate === undefined || served === undefined || own === undefined) return []
+  const authorities = client.authorities?.setting ?? 'the system'
+  return leadsTo(served, own)
+    ? [good(`${certificate.setting} is of an authority in ${authorities}.`)]
+    : [weak(`${certificate.setting} is of no authority in ${authorities}, so that it cannot be verified.`)]
+}
+
+function chainOf(files: TlsFiles, file: NamedFile | undefined, now: number) {
+  return examineTlsFiles(files, now).chains.find((one) => one.file === file)?.chain
+}
+
+function systemAuthorities(): readonly X509Certificate[] {
+  return process
+    .getBuiltinModule('node:tls')
+    .getCACertificates()
+    .map((text) => new X509Certificate(text))
+}
+
+/** Whether the first certificate was issued, over any of the others, by an authority that has issued itself. */
+function leadsTo(served: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
+  const seen = new Set<X509Certificate>()
+  const isTrusted = (certificate: X509Certificate): boolean => {
+    if (seen.has(certificate)) return false
+    seen.add(certificate)
+    return [...authorities, ...served].some(
+      (issuer) =>
+        certificate.checkIssued(issuer) &&
+        certificate.verify(issuer.publicKey) &&
+        (issuer === certificate ? authorities.includes(issuer) : isTrusted(issuer)),
+    )
+  }
+  const [first] = served
+  return first !== undefined && isTrusted(first)
 }
