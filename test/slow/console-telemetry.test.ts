@@ -66,13 +66,20 @@ test(
 
 test('All of it is reached by the keyboard alone, and the focus comes back', withChromium, async (t) => {
   const world = await openConsole(t)
+  // Later than those of the requests that the console sends itself, which have one span.
+  const at = Date.now() + 60_000
   for (const name of ['GET /first', 'GET /second', 'GET /third'])
-    await sendTrace(world.address, [{ name }, { name: 'inner', parent: 0, startMs: 2, durationMs: 5 }])
+    await sendTrace(world.address, [{ name }, { name: 'inner', parent: 0, startMs: 2, durationMs: 5 }], {
+      at,
+    })
   const page = await world.open('/')
   await page.keyboard.press('g')
   await page.keyboard.press('t')
   await page.getByRole('heading', { name: 'Traces', level: 1 }).waitFor()
   await page.getByRole('row', { name: 'GET /first' }).waitFor()
+  // A trace that comes puts all rows one further down.
+  await page.keyboard.press('Space')
+  await page.getByRole('button', { name: 'Paused' }).waitFor()
   await page.keyboard.press('j')
   await page.locator('[aria-rowindex="2"]:focus').waitFor()
   await page.keyboard.press('ArrowDown')

@@ -42,6 +42,8 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
   const latest = useRef({ load, compare })
   latest.current = { load, compare }
   const current = useRef(new AbortController())
+  const asked = useRef<string | undefined>(undefined)
+  /** The key of the rows that are there. */
   const shown = useRef<string | undefined>(undefined)
   /** What has come by itself since the key changed, until its first rows are there. */
   const added = useRef<Row[] | undefined>(undefined)
@@ -69,12 +71,12 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
   )
   useEffect(() => {
     current.current = new AbortController()
-    const isNew = shown.current !== key
-    shown.current = key
-    if (isNew) added.current = []
+    if (asked.current !== key) added.current = []
+    asked.current = key
     call({ limit: firstRows, cursor: undefined }, (old, found) => {
       // What came by itself may be newer than the response.
-      const others = isNew ? (added.current ?? []) : old
+      const others = shown.current === key ? old : (added.current ?? [])
+      shown.current = key
       added.current = undefined
       return merged(others, found, latest.current.compare)
     })
