@@ -195,7 +195,7 @@ function enterSpansAgain(app: App): void {
 /** Adds the documentation, the health and the metrics of the app. */
 async function addOwnRoutes(
   app: App,
-  { title, dependencies = {}, logger }: AppOptions,
+  { title, dependencies = {}, logger, wrongValueCode }: AppOptions,
   parts: {
     access: Omit<Access, 'guard'>
     documentation: ReturnType<typeof createDocumentationRoutes>
@@ -206,7 +206,7 @@ async function addOwnRoutes(
   await documentation.addTo(app, access.authentication)
   addProtectedResource(app, title, access)
   addHealthRoutes(app, access.mayObserve)
-  addPromiseRoutes(app)
+  addPromiseRoutes(app, wrongValueCode)
   watchDependencies(app, dependencies, { logger, metrics })
 }
 

@@ -3,6 +3,8 @@ import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
 import type { PromiseState } from '../promises/index.ts'
 import type { App, Observed } from './app-options.ts'
+import { problems } from './problem.ts'
+import type { WrongValueCode } from './validation.ts'
 
 const orNull = (description: string) => Type.Union([Type.Number(), Type.Null()], { description })
 
@@ -43,14 +45,16 @@ const Chosen = Type.Object(
 )
 
 /** The promises of the app, unless they are on the listener for operations. */
-export function addPromiseRoutes(app: App): void {
+export function addPromiseRoutes(app: App, wrongValueCode: WrongValueCode = 'invalid'): void {
   if (app.observed.isElsewhere) return
+  const refusals = wrongValueCode === 'unprocessable' ? problems(422) : {}
   addPromises(app, [app.observed], {
     tags: ['operation'],
     scope: 'quintet:observe',
     operationId: 'getPromises',
     summary: 'Are the promises kept?',
     description: 'What the last check of each promise has found; with `check`, one that is made now.',
+    response: refusals,
   })
 }
 
@@ -58,7 +62,13 @@ export function addPromiseRoutes(app: App): void {
 export function addPromises(app: App, services: readonly Observed[], schema: FastifySchema): void {
   app.get(
     '/health/promises',
-    { schema: { ...schema, querystring: Chosen, response: { 200: PromiseChecks } } },
+    {
+      schema: {
+        ...schema,
+        querystring: Chosen,
+        response: { ...Object(schema.response), 200: PromiseChecks },
+      },
+    },
     async ({ query: { check, service } }) => {
       const chosen = services.filter(({ name }) => service === undefined || name === service)
       if (chosen.length === 0)
