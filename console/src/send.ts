@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { PeerCertificate } from 'node:tls'
+import { tlsProtocol } from '@quintet/chassis/tls'
 
 type Init = {
   readonly method?: 'GET' | 'POST'
@@ -40,10 +41,11 @@ export function sendTrusting(readTrust: () => Trust): Send {
 }
 
 function tlsOptions({ own, ca, cert, key }: Trust) {
-  if (own === undefined) return { ca, cert, key }
+  if (own === undefined) return { ...tlsProtocol, ca, cert, key }
   const { checkServerIdentity, getCACertificates } = process.getBuiltinModule('node:tls')
   const { raw } = new X509Certificate(own)
   return {
+    ...tlsProtocol,
     ...{ cert, key, ca: [own, ...(ca === undefined ? getCACertificates() : [ca])] },
     allowPartialTrustChain: true,
     checkServerIdentity: (host: string, shown: PeerCertificate) =>
@@ -59,6 +61,7 @@ function responseOf(message: IncomingMessage): Response {
   for (const [name, values = []] of Object.entries(message.headersDistinct))
     for (const value of values) headers.append(name, value)
   const status = message.statusCode ?? 0
-  const body = emptyStatuses.has(status) ? null : Readable.toWeb(message)
-  return new Response(body, { status, headers })
+  if (!emptyStatuses.has(status)) return new Response(Readable.toWeb(message), { status, headers })
+  message.resume()
+  return new Response(null, { status, headers })
 }

@@ -64,7 +64,7 @@ heading 'the engine, the images, the collector and the store'
 project_packages
 engine_with_images build_programs
 at_end "docker compose --profile '*' down --volumes --timeout 15"
-on_failure='docker compose logs --no-color --tail 15 collector victorialogs'
+on_failure='docker compose logs --no-color --tail 15 collector victorialogs jaeger'
 # Prometheus is proved by the tests that need engines, and Grafana is not among the programs that can be built here.
 docker compose config --services | grep -vxE 'prometheus|alertmanager|grafana' |
   xargs docker compose up --no-build --pull never --wait

@@ -30,16 +30,16 @@ export function diagnoseTls(files: TlsFiles, now: number): Finding[] {
   return [...ofCertificates, ...(isPair ? [fits] : []), ...faults.map(broken)]
 }
 
-/** Whether what serves with these files is verified by a client that has the others, which no client is that has none of its authorities. */
+/** Whether a client with its files can verify a server with others: by its authorities, or those of the system where it names none. */
 export function diagnoseTrust(server: TlsFiles, client: TlsFiles, now: number): Finding[] {
   const { certificate } = server
   const served = chainOf(server, certificate, now)
-  const own =
+  const trusted =
     client.authorities === undefined ? systemAuthorities() : chainOf(client, client.authorities, now)
   // Files that cannot be read are reported by themselves.
-  if (certificate === undefined || served === undefined || own === undefined) return []
+  if (certificate === undefined || served === undefined || trusted === undefined) return []
   const authorities = client.authorities?.setting ?? 'the system'
-  return leadsTo(served, own)
+  return leadsTo(served, trusted)
     ? [good(`${certificate.setting} is of an authority in ${authorities}.`)]
     : [weak(`${certificate.setting} is of no authority in ${authorities}, so that it cannot be verified.`)]
 }
@@ -55,7 +55,7 @@ function systemAuthorities(): readonly X509Certificate[] {
     .map((text) => new X509Certificate(text))
 }
 
-/** Whether the first certificate was issued, over any of the others, by an authority that has issued itself. */
+/** Whether a chain leads from the first certificate to one of the authorities that is self-signed, as OpenSSL requires by default. */
 function leadsTo(served: readonly X509Certificate[], authorities: readonly X509Certificate[]): boolean {
   const seen = new Set<X509Certificate>()
   const isTrusted = (certificate: X509Certificate): boolean => {

@@ -47,28 +47,25 @@ const Chosen = Type.Object(
 /** The promises of the app, unless they are on the listener for operations. */
 export function addPromiseRoutes(app: App, wrongValueCode: WrongValueCode = 'invalid'): void {
   if (app.observed.isElsewhere) return
-  const refusals = wrongValueCode === 'unprocessable' ? problems(422) : {}
   addPromises(app, [app.observed], {
     tags: ['operation'],
     scope: 'quintet:observe',
     operationId: 'getPromises',
     summary: 'Are the promises kept?',
     description: 'What the last check of each promise has found; with `check`, one that is made now.',
-    response: refusals,
+    response: wrongValueCode === 'unprocessable' ? problems(422) : {},
   })
 }
 
 /** The promises of several services. */
-export function addPromises(app: App, services: readonly Observed[], schema: FastifySchema): void {
+export function addPromises(
+  app: App,
+  services: readonly Observed[],
+  { response, ...schema }: FastifySchema & { readonly response?: ReturnType<typeof problems> },
+): void {
   app.get(
     '/health/promises',
-    {
-      schema: {
-        ...schema,
-        querystring: Chosen,
-        response: { ...Object(schema.response), 200: PromiseChecks },
-      },
-    },
+    { schema: { ...schema, querystring: Chosen, response: { ...response, 200: PromiseChecks } } },
     async ({ query: { check, service } }) => {
       const chosen = services.filter(({ name }) => service === undefined || name === service)
       if (chosen.length === 0)
